@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef WATTLE_CAP_H
+#define WATTLE_CAP_H
+
+/* The fourth stage, hardware: package power limits through libpowercap's sysfs calls (stateless; the powercap_rapl_*
+ * ones fail on machines with a peak_power constraint). Zones are found by name (package-N): a zone's index is no
+ * socket number. Every write is read back. Threads: callers serialise by the lease book's lock. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "err.h"
+
+#define WATTLE_ZONES_MAX 64
+#define WATTLE_CONSTRAINTS 2 /* 0 long_term, 1 short_term */
+
+struct wattle_limit {
+	bool present;      /* the constraint exists and could be read */
+	uint64_t max_uw;   /* the constraint's max_power_uw, 0: the hardware does not say */
+	uint64_t now_uw;   /* as read */
+};
+
+struct wattle_zone {
+	char control[32];        /* "intel-rapl" */
+	uint32_t index;          /* zone index below it */
+	char name[32];           /* "package-0": the zone's identity in books and messages */
+	struct wattle_limit limit[WATTLE_CONSTRAINTS];
+	bool energy_present;
+	uint64_t energy_uj, energy_range_uj;
+};
+
+struct wattle_zones {
+	uint32_t n;
+	struct wattle_zone zone[WATTLE_ZONES_MAX]; /* sorted by name */
+};
+
+/* Finds the package zones and reads their limits. -ENODEV: no package zone with a limit (AMD, a virtual machine, no
+ * module): err says so plainly. A zone that exists and can't be read: -EIO/-EACCES/-ENODATA, err names it. */
+int wattle_zones_read(struct wattle_zones *ret, struct wattle_err *err);
+
+/* Writes one limit and reads it back. On success *ret_read_uw is what the zone holds now, within the hardware's grain of wanted_uw
+ * (WATTLE_CAP_TOLERANCE_UW). -EACCES (BIOS lock?), -EIO, …, or -EREMOTEIO: the write was taken and the zone reads another value;
+ * then *ret_read_uw says which (0 if it can't be read). err names zone, wanted and read. */
+#define WATTLE_CAP_TOLERANCE_UW 250000u
+int wattle_limit_write(const struct wattle_zone *zone, uint32_t constraint, uint64_t wanted_uw, uint64_t *ret_read_uw,
+		       struct wattle_err *err);
+
+/* Splits a node's package watts evenly over n zones, no zone above its ceiling_uw: what one can't take goes to the others. */
+void wattle_cap_split(uint64_t total_uw, uint32_t n, const uint64_t *ceiling_uw, uint64_t *ret_uw);
+
+#endif

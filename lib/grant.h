@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef WATTLE_GRANT_H
+#define WATTLE_GRANT_H
+
+/* What a node trusts: WATTLE_GRANT="v1 watts=312 nodes=4-4 …". Written by the job_submit plugin alone. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "err.h"
+
+#define WATTLE_GRANT_NAME "WATTLE_GRANT"
+#define WATTLE_GRANT_MAX 512 /* bytes, with the NUL */
+
+struct wattle_grant {
+	uint32_t watts_w;               /* per node, the greatest of the plan, > 0 */
+	uint32_t nodes_min, nodes_max;  /* for people; 0: not said */
+	bool defaulted;                 /* "default=1": no watts were asked for */
+};
+
+/* Writes at most size bytes with NUL. -ENOSPC if it does not fit. */
+int wattle_grant_format(const struct wattle_grant *grant, char *text, size_t size);
+
+/* Unknown keys are ignored; an unknown version, a missing, repeated or malformed key of ours, or more than
+ * WATTLE_GRANT_MAX bytes: -EINVAL, *ret untouched. */
+int wattle_grant_parse(const char *text, struct wattle_grant *ret, struct wattle_err *err);
+
+#endif

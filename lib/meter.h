@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef WATTLE_METER_H
+#define WATTLE_METER_H
+
+/* Energy from counters that wrap. Fed with samples, at least one per half range of the counter
+ * (range 262 kJ at 400 W: 10 minutes; we sample every second). Pure but for wattle_meter_sample, which reads sysfs. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cap.h"
+#include "err.h"
+
+struct wattle_meter {
+	uint32_t n_zones;
+	uint64_t last_uj[WATTLE_ZONES_MAX], range_uj[WATTLE_ZONES_MAX];
+	uint64_t start_ns, last_ns;   /* of wattle_boottime_ns */
+	uint64_t energy_uj;           /* sum over packages since start */
+	double peak_w;                /* the highest mean power between two samples at least 0.5 s apart */
+	uint64_t at_cap_ns;           /* time during which drawn power was within 5% of the package cap in force, or above */
+	uint64_t capped_ns;           /* time with a cap in force */
+	uint64_t over_ns;             /* time more than 5% above the cap: the cap was not held */
+	uint32_t n_samples, n_lost;   /* lost: a counter could not be read */
+};
+
+/* Advances by one reading at t_ns; cap_uw: package cap in force, 0 = none. Pure. */
+void wattle_meter_feed(struct wattle_meter *meter, uint64_t t_ns, const struct wattle_zones *zones, uint64_t cap_uw);
+/* Reads counters and limits, and feeds them: the cap in force is the sum of the long_term limits if `capped`. */
+int wattle_meter_sample(struct wattle_meter *meter, bool capped, struct wattle_err *err);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef WATTLE_REPORT_H
+#define WATTLE_REPORT_H
+
+/* The last stage: what a step drew on a node, one JSON line. Files are report_dir/JOBID/NODE.jsonl: the folders root's, 1711; the file
+ * the job's user's, 0640. Nothing in that tree is trusted: opened component by component without following links. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "err.h"
+
+#define WATTLE_REPORT_BYTES_MAX (4 * 1024 * 1024) /* of one file; more is not read, and said */
+
+struct wattle_record {
+	uint32_t job_id, step_id;
+	char node[256];
+	uid_t uid;
+	int64_t start_s, end_s;        /* UTC, whole seconds since 1970, from the wall clock */
+	double elapsed_s;              /* from the boot clock */
+	double energy_j;               /* packages; < 0: not measured */
+	double mean_w, peak_w;         /* packages */
+	uint32_t grant_w, cap_w;       /* node watts granted and in force at the end; cap_w 0: no cap */
+	uint32_t base_w;               /* of the node's class: node energy = energy_j + base_w x elapsed_s */
+	double capped_s, at_cap_s, over_s;
+	bool cap_held;                 /* in force from first task to last, never over by more than 5% for more than a second */
+	bool shared;                   /* other jobs ran on the node: energy is the node's, not the job's */
+	char note[256];                /* cap failure, foreign change; may be empty */
+};
+
+/* Appends; makes the tree where missing. Errors never name the content. */
+int wattle_report_append(const char *report_dir, const struct wattle_record *record, gid_t gid, struct wattle_err *err);
+
+/* Reads the records of one job: calls each() per record, in file order, nodes sorted by name. Lines that are no records are
+ * counted in *ret_bad and skipped. -ENOENT: no records; -EACCES: not the caller's. each() returning non-zero stops with that value. */
+int wattle_report_read(const char *report_dir, uint32_t job_id, const char *const *nodes, size_t n_nodes,
+		       int (*each)(const struct wattle_record *record, void *arg), void *arg, uint32_t *ret_bad, struct wattle_err *err);
+
+/* One record as a JSON line without newline; -ENOSPC. And back. */
+int wattle_record_format(const struct wattle_record *record, char *text, size_t size);
+int wattle_record_parse(const char *text, struct wattle_record *ret);
+
+#endif
