@@ -26,7 +26,8 @@
  *   class = standard            ; missing: the first class
  *   min_w, max_w, default_w     ; narrow the class's
  *
- * Keys *_w are plain watts (integers, no suffix). Unknown section or key, or a unit error: refused with file:line. */
+ * Keys *_w are plain watts (integers, no suffix). Unknown section or key, or a unit error: refused with file:line.
+ * `nodes` may be repeated, its lists add up; "license" is taken for "licence" as a value of charge. Lines have at most 198 bytes. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -81,6 +82,13 @@ const struct wattle_partition *wattle_siteconf_partition(const struct wattle_sit
 const struct wattle_class *wattle_siteconf_class(const struct wattle_siteconf *conf, const char *name);
 /* The class of a partition: its own, else the first. name may be NULL (default partition). NULL only without any class. */
 const struct wattle_class *wattle_siteconf_partition_class(const struct wattle_siteconf *conf, const char *name);
+/* What a job may ask for per node in a partition: the class's range as the partition narrows it. A default_w that the
+ * partition does not name is the class's, moved into the range. conf must have a class, as each parsed one has. */
+struct wattle_limits {
+	const struct wattle_class *class;
+	uint32_t min_w, max_w, default_w;
+};
+void wattle_siteconf_limits(const struct wattle_siteconf *conf, const char *name, struct wattle_limits *ret);
 /* The class of a node, by host name: NULL if no list has it. */
 const struct wattle_class *wattle_siteconf_node_class(const struct wattle_siteconf *conf, const char *host);
 

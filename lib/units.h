@@ -25,7 +25,7 @@ struct wattle_watts {
 
 int wattle_watts_parse(const char *text, struct wattle_watts *ret, struct wattle_err *err);
 
-/* "5%", "5", "7.5%". A value in (0,1) is refused with "did you mean 5%?". Range (0,1000]. */
+/* "5%", "5", "7.5%". A bare number in (0,1) is refused with "did you mean 5%?"; 0.5% is taken. Range (0,1000]. */
 int wattle_slowdown_parse(const char *text, double *ret_pct, struct wattle_err *err);
 
 /* "90s", "90m", "12h", "2d", or Slurm's "MM", "MM:SS", "HH:MM:SS", "D-HH", "D-HH:MM", "D-HH:MM:SS". Seconds, 1 s to 10 years. */

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "grant.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+int wattle_grant_format(const struct wattle_grant *grant, char *text, size_t size)
+{
+	char nodes[32] = "";
+	int n;
+
+	if (grant->nodes_max > 0)
+		snprintf(nodes, sizeof(nodes), " nodes=%" PRIu32 "-%" PRIu32, grant->nodes_min, grant->nodes_max);
+	n = snprintf(text, size, "v1 watts=%" PRIu32 "%s%s", grant->watts_w, nodes, grant->defaulted ? " default=1" : "");
+	return n < 0 || (size_t) n >= size ? -ENOSPC : 0;
+}
+
+/* A plain decimal number that fills [s, end); no sign, no blanks, which strtoul would take. */
+static int read_count(const char *s, const char *end, uint32_t *ret)
+{
+	uint64_t value = 0;
+
+	if (s == end || end - s > 10)
+		return -EINVAL;
+	for (; s < end; s++) {
+		if (*s < '0' || *s > '9')
+			return -EINVAL;
+		value = 10 * value + (uint64_t) (*s - '0');
+	}
+	if (value > UINT32_MAX)
+		return -EINVAL;
+	*ret = (uint32_t) value;
+	return 0;
+}
+
+static int read_range(const char *s, const char *end, uint32_t *ret_min, uint32_t *ret_max)
+{
+	const char *dash = memchr(s, '-', (size_t) (end - s));
+
+	if (!dash || read_count(s, dash, ret_min) < 0 || read_count(dash + 1, end, ret_max) < 0)
+		return -EINVAL;
+	return *ret_min > *ret_max ? -EINVAL : 0;
+}
+
+enum key { KEY_WATTS, KEY_NODES, KEY_DEFAULT, KEY_COUNT };
+static const char *const key_names[KEY_COUNT] = { "watts", "nodes", "default" };
+
+static int read_word(const char *word, const char *end, unsigned *seen, struct wattle_grant *grant)
+{
+	const char *equals = memchr(word, '=', (size_t) (end - word));
+	uint32_t flag;
+	int key;
+
+	if (!equals)
+		return 0; /* not key=value: nothing we know, nothing we need */
+	for (key = 0; key < KEY_COUNT; key++)
+		if (strlen(key_names[key]) == (size_t) (equals - word) &&
+		    memcmp(key_names[key], word, (size_t) (equals - word)) == 0)
+			break;
+	if (key == KEY_COUNT)
+		return 0;
+	if (*seen & (1u << key))
+		return -EINVAL;
+	*seen |= 1u << key;
+	switch (key) {
+	case KEY_WATTS:
+		return read_count(equals + 1, end, &grant->watts_w);
+	case KEY_NODES:
+		return read_range(equals + 1, end, &grant->nodes_min, &grant->nodes_max);
+	default:
+		if (read_count(equals + 1, end, &flag) < 0 || flag > 1)
+			return -EINVAL;
+		grant->defaulted = flag == 1;
+		return 0;
+	}
+}
+
+int wattle_grant_parse(const char *text, struct wattle_grant *ret, struct wattle_err *err)
+{
+	struct wattle_grant grant = { 0 };
+	unsigned seen = 0;
+	const char *s;
+
+	if (!text || strnlen(text, WATTLE_GRANT_MAX) == WATTLE_GRANT_MAX)
+		return wattle_err_set(err, EINVAL, "grant: missing or longer than %d bytes", WATTLE_GRANT_MAX - 1);
+	if (strncmp(text, "v1", 2) != 0 || (text[2] && text[2] != ' '))
+		return wattle_err_set(err, EINVAL, "grant: version 1 is known, this one starts \"%.8s\": "
+				      "are all nodes on one release?", text);
+	for (s = text + 2; *s;) {
+		const char *end;
+
+		if (*s == ' ') {
+			s++;
+			continue;
+		}
+		end = s + strcspn(s, " ");
+		if (read_word(s, end, &seen, &grant) < 0)
+			return wattle_err_set(err, EINVAL, "grant: malformed or repeated \"%.*s\"",
+					      (int) (end - s < 40 ? end - s : 40), s);
+		s = end;
+	}
+	if (!(seen & (1u << KEY_WATTS)) || grant.watts_w == 0)
+		return wattle_err_set(err, EINVAL, "grant: no watts in it");
+	*ret = grant;
+	return 0;
+}

@@ -1,0 +1,524 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "siteconf.h"
+
+#include <errno.h>
+#include <ini.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "file.h"
+#include "hostmatch.h"
+#include "units.h"
+
+/* To add a key: a line in the table of its section, a field in the header, a line in the manual page. */
+
+struct place; /* where we are in the file */
+typedef int (*set_fn)(const struct place *place, const char *value, void *field);
+
+struct key {
+	const char *name;
+	set_fn set;
+	size_t offset;
+};
+
+enum section { SECTION_NONE, SECTION_SITE, SECTION_CLASS, SECTION_PARTITION };
+
+struct place {
+	const char *file;
+	unsigned line;
+	struct wattle_err *err;
+};
+
+struct reader {
+	struct place place;
+	const char *rest;            /* what inih has not been given yet */
+	struct wattle_siteconf *conf;
+	enum section section;
+	void *object;                /* the struct the section fills */
+	uint64_t seen;               /* keys of this section, by index in its table */
+	unsigned site_sections;
+	unsigned class_line[WATTLE_CLASSES_MAX], partition_line[WATTLE_PARTITIONS_MAX];
+	uint64_t class_seen[WATTLE_CLASSES_MAX];
+};
+
+__attribute__((format(printf, 2, 3))) static int refuse(const struct place *place, const char *format, ...)
+{
+	char text[400];
+	va_list args;
+
+	/* the first mistake is the one to mend: inih reads on */
+	if (place->err->code)
+		return -place->err->code;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	return wattle_err_set(place->err, EINVAL, "%s:%u: %s", place->file, place->line, text);
+}
+
+/* --- values ------------------------------------------------------------ */
+
+static bool is_name(const char *s)
+{
+	size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
+
+	return n > 0 && n < WATTLE_NAME_MAX && !s[n];
+}
+
+static int set_name(const struct place *place, const char *value, void *field)
+{
+	if (!is_name(value))
+		return refuse(place, "\"%.80s\" is no name: letters, digits, '_', '.' and '-', at most %d", value,
+			      WATTLE_NAME_MAX - 1);
+	snprintf(field, WATTLE_NAME_MAX, "%s", value);
+	return 0;
+}
+
+static int set_name_or_empty(const struct place *place, const char *value, void *field)
+{
+	if (*value)
+		return set_name(place, value, field);
+	*(char *) field = '\0';
+	return 0;
+}
+
+static int set_number(const struct place *place, const char *value, void *field, uint32_t min, uint32_t max, const char *what)
+{
+	uint64_t number = 0;
+	size_t n = strspn(value, "0123456789");
+
+	if (n == 0 || value[n])
+		return refuse(place, "\"%.80s\" is no %s", value, what);
+	for (size_t i = 0; i < n && number <= max; i++)
+		number = 10 * number + (uint64_t) (value[i] - '0');
+	if (number < min || number > max)
+		return refuse(place, "%.80s is out of range: %u to %u", value, min, max);
+	*(uint32_t *) field = (uint32_t) number;
+	return 0;
+}
+
+static int set_watts(const struct place *place, const char *value, void *field)
+{
+	return set_number(place, value, field, 1, (uint32_t) WATTLE_WATTS_MAX, "plain number of watts (no unit, no fraction)");
+}
+
+static int set_base_watts(const struct place *place, const char *value, void *field)
+{
+	return set_number(place, value, field, 0, (uint32_t) WATTLE_WATTS_MAX, "plain number of watts (no unit, no fraction)");
+}
+
+static int set_cpus(const struct place *place, const char *value, void *field)
+{
+	return set_number(place, value, field, 0, 65535, "number of CPUs");
+}
+
+/* Lines add up: a long list may stand on several. */
+static int set_hostlist(const struct place *place, const char *value, void *field)
+{
+	struct wattle_err err = WATTLE_ERR_INIT;
+	char *nodes = field;
+	size_t used = strlen(nodes), room = sizeof(((struct wattle_class *) NULL)->nodes);
+
+	if (wattle_hostlist_check(value, &err) < 0)
+		return refuse(place, "%s", err.text);
+	if (used + 1 + strlen(value) >= room)
+		return refuse(place, "host list of more than %zu bytes: use ranges or '*'", room - 1);
+	snprintf(nodes + used, room - used, "%s%s", used ? "," : "", value);
+	return 0;
+}
+
+static int set_path(const struct place *place, const char *value, void *field)
+{
+	const size_t room = sizeof(((struct wattle_siteconf *) NULL)->report_dir);
+	size_t n = strlen(value);
+
+	if (value[0] != '/' || n >= room || strstr(value, "/../") || (n >= 3 && strcmp(value + n - 3, "/..") == 0))
+		return refuse(place, "\"%.80s\" is no absolute path without \"..\" of at most %zu bytes", value, room - 1);
+	snprintf(field, room, "%s", value);
+	return 0;
+}
+
+static int set_charge(const struct place *place, const char *value, void *field)
+{
+	enum wattle_charge *charge = field;
+
+	if (strcmp(value, "licence") == 0 || strcmp(value, "license") == 0)
+		*charge = WATTLE_CHARGE_LICENCE;
+	else if (strcmp(value, "gres") == 0)
+		*charge = WATTLE_CHARGE_GRES;
+	else if (strcmp(value, "both") == 0)
+		*charge = WATTLE_CHARGE_BOTH;
+	else
+		return refuse(place, "charge = \"%.40s\": licence, gres or both", value);
+	return 0;
+}
+
+static int set_default_charge(const struct place *place, const char *value, void *field)
+{
+	if (strcmp(value, "share") != 0 && strcmp(value, "node") != 0)
+		return refuse(place, "default_charge = \"%.40s\": share or node", value);
+	*(bool *) field = strcmp(value, "node") == 0;
+	return 0;
+}
+
+static int set_cap_failure(const struct place *place, const char *value, void *field)
+{
+	enum wattle_cap_failure *action = field;
+
+	if (strcmp(value, "fail") == 0)
+		*action = WATTLE_CAP_FAIL;
+	else if (strcmp(value, "drain") == 0)
+		*action = WATTLE_CAP_DRAIN;
+	else if (strcmp(value, "continue") == 0)
+		*action = WATTLE_CAP_CONTINUE;
+	else
+		return refuse(place, "on_cap_failure = \"%.40s\": fail, drain or continue", value);
+	return 0;
+}
+
+/* --- keys -------------------------------------------------------------- */
+
+static const struct key site_keys[] = {
+	{ "charge", set_charge, offsetof(struct wattle_siteconf, charge) },
+	{ "licence", set_name, offsetof(struct wattle_siteconf, licence) },
+	{ "gres", set_name, offsetof(struct wattle_siteconf, gres) },
+	{ "default_charge", set_default_charge, offsetof(struct wattle_siteconf, default_charge_node) },
+	{ "default_partition", set_name_or_empty, offsetof(struct wattle_siteconf, default_partition) },
+	{ "on_cap_failure", set_cap_failure, offsetof(struct wattle_siteconf, on_cap_failure) },
+	{ "report_dir", set_path, offsetof(struct wattle_siteconf, report_dir) },
+	{ "carbon_zone", set_name_or_empty, offsetof(struct wattle_siteconf, carbon_zone) },
+	{ NULL, NULL, 0 },
+};
+
+enum { CLASS_BASE_W, CLASS_MIN_W, CLASS_MAX_W, CLASS_DEFAULT_W };
+static const struct key class_keys[] = {
+	[CLASS_BASE_W] = { "base_w", set_base_watts, offsetof(struct wattle_class, base_w) },
+	[CLASS_MIN_W] = { "min_w", set_watts, offsetof(struct wattle_class, min_w) },
+	[CLASS_MAX_W] = { "max_w", set_watts, offsetof(struct wattle_class, max_w) },
+	[CLASS_DEFAULT_W] = { "default_w", set_watts, offsetof(struct wattle_class, default_w) },
+	{ "nodes", set_hostlist, offsetof(struct wattle_class, nodes) },
+	{ "cpus", set_cpus, offsetof(struct wattle_class, cpus) },
+	{ NULL, NULL, 0 },
+};
+
+static const struct key partition_keys[] = {
+	{ "class", set_name, offsetof(struct wattle_partition, class_name) },
+	{ "min_w", set_watts, offsetof(struct wattle_partition, min_w) },
+	{ "max_w", set_watts, offsetof(struct wattle_partition, max_w) },
+	{ "default_w", set_watts, offsetof(struct wattle_partition, default_w) },
+	{ NULL, NULL, 0 },
+};
+
+static const struct key *const keys_of[] = {
+	[SECTION_SITE] = site_keys, [SECTION_CLASS] = class_keys, [SECTION_PARTITION] = partition_keys,
+};
+
+static int set_key(struct reader *r, const char *name, const char *value)
+{
+	const struct key *key;
+	unsigned index;
+
+	if (r->section == SECTION_NONE)
+		return refuse(&r->place, "\"%.40s\" stands before any section", name);
+	for (key = keys_of[r->section], index = 0; key->name; key++, index++)
+		if (strcmp(key->name, name) == 0)
+			break;
+	if (!key->name)
+		return refuse(&r->place, "unknown key \"%.40s\" in this section", name);
+	if ((r->seen & (UINT64_C(1) << index)) && key->set != set_hostlist)
+		return refuse(&r->place, "%s stands twice in this section", name);
+	r->seen |= UINT64_C(1) << index;
+	if (r->section == SECTION_CLASS)
+		r->class_seen[r->conf->n_classes - 1] = r->seen;
+	return key->set(&r->place, value, (char *) r->object + key->offset);
+}
+
+/* --- sections ---------------------------------------------------------- */
+
+static int begin_class(struct reader *r, const char *name)
+{
+	struct wattle_siteconf *conf = r->conf;
+	struct wattle_class *class;
+
+	if (wattle_siteconf_class(conf, name))
+		return refuse(&r->place, "[class %s] stands twice", name);
+	if (conf->n_classes == WATTLE_CLASSES_MAX)
+		return refuse(&r->place, "more than %d classes", WATTLE_CLASSES_MAX);
+	r->class_line[conf->n_classes] = r->place.line;
+	class = &conf->classes[conf->n_classes++];
+	r->object = class;
+	return set_name(&r->place, name, class->name);
+}
+
+static int begin_partition(struct reader *r, const char *name)
+{
+	struct wattle_siteconf *conf = r->conf;
+	struct wattle_partition *partition;
+
+	if (wattle_siteconf_partition(conf, name))
+		return refuse(&r->place, "[partition %s] stands twice", name);
+	if (conf->n_partitions == WATTLE_PARTITIONS_MAX)
+		return refuse(&r->place, "more than %d partitions", WATTLE_PARTITIONS_MAX);
+	r->partition_line[conf->n_partitions] = r->place.line;
+	partition = &conf->partitions[conf->n_partitions++];
+	r->object = partition;
+	return set_name(&r->place, name, partition->name);
+}
+
+static int begin_section(struct reader *r, char *header)
+{
+	char *name;
+
+	r->seen = 0;
+	r->section = SECTION_NONE;
+	name = header + strcspn(header, " \t");
+	if (*name)
+		*name++ = '\0';
+	name += strspn(name, " \t");
+	if (strcmp(header, "site") == 0 && !*name) {
+		if (r->site_sections++)
+			return refuse(&r->place, "[site] stands twice");
+		r->section = SECTION_SITE;
+		r->object = r->conf;
+		return 0;
+	}
+	if (strcmp(header, "class") == 0 && begin_class(r, name) == 0)
+		r->section = SECTION_CLASS;
+	else if (strcmp(header, "partition") == 0 && begin_partition(r, name) == 0)
+		r->section = SECTION_PARTITION;
+	else
+		return refuse(&r->place, "unknown section [%.40s]: [site], [class NAME] or [partition NAME]", header);
+	return 0;
+}
+
+/* --- lines ------------------------------------------------------------- */
+
+/* inih asks for lines here, which is how we know the line and see a section that has no key. It would cut a long line in
+ * two and a long section name off: both are refused instead. */
+static char *next_line(char *str, int num, void *stream)
+{
+	struct reader *r = stream;
+	size_t len = strcspn(r->rest, "\n");
+	const char *start = r->rest + strspn(r->rest, " \t");
+
+	if (!*r->rest || r->place.err->code)
+		return NULL;
+	r->place.line++;
+	if (len + 2 > (size_t) num) {
+		refuse(&r->place, "line of more than %d bytes", num - 2);
+		return NULL;
+	}
+	if (*start == '[') {
+		char header[256];
+		size_t n = strcspn(start, "]\n");
+
+		if (start[n] != ']' || n > sizeof(header)) {
+			refuse(&r->place, "section without its ']', or longer than %zu bytes", sizeof(header));
+			return NULL;
+		}
+		n -= 1;
+		memcpy(header, start + 1, n);
+		header[n] = '\0';
+		if (begin_section(r, header) < 0)
+			return NULL;
+	}
+	memcpy(str, r->rest, len);
+	str[len] = '\n';
+	str[len + 1] = '\0';
+	r->rest += r->rest[len] ? len + 1 : len;
+	return str;
+}
+
+static int take_pair(void *user, const char *section, const char *name, const char *value)
+{
+	struct reader *r = user;
+
+	(void) section;
+	return set_key(r, name, value ? value : "") == 0;
+}
+
+/* --- the whole --------------------------------------------------------- */
+
+static int check_class(struct reader *r, uint32_t i)
+{
+	struct wattle_class *class = &r->conf->classes[i];
+	const struct place at = { r->place.file, r->class_line[i], r->place.err };
+
+	for (unsigned key = CLASS_BASE_W; key <= CLASS_MAX_W; key++)
+		if (!(r->class_seen[i] & (UINT64_C(1) << key)))
+			return refuse(&at, "[class %s] lacks %s", class->name, class_keys[key].name);
+	if (!(r->class_seen[i] & (UINT64_C(1) << CLASS_DEFAULT_W)))
+		class->default_w = class->max_w;
+	if (class->base_w >= class->min_w)
+		return refuse(&at, "[class %s] base_w = %u must be less than min_w = %u: the packages need the rest", class->name,
+			      class->base_w, class->min_w);
+	if (class->min_w > class->max_w)
+		return refuse(&at, "[class %s] min_w = %u is more than max_w = %u", class->name, class->min_w, class->max_w);
+	if (class->default_w < class->min_w || class->default_w > class->max_w)
+		return refuse(&at, "[class %s] default_w = %u is outside min_w to max_w, %u to %u", class->name, class->default_w,
+			      class->min_w, class->max_w);
+	return 0;
+}
+
+static int check_partition(struct reader *r, uint32_t i)
+{
+	const struct wattle_partition *partition = &r->conf->partitions[i];
+	const struct place at = { r->place.file, r->partition_line[i], r->place.err };
+	const struct wattle_class *class;
+	struct wattle_limits limits;
+
+	if (*partition->class_name && !wattle_siteconf_class(r->conf, partition->class_name))
+		return refuse(&at, "[partition %s] names class \"%s\", and there is no [class %s]", partition->name,
+			      partition->class_name, partition->class_name);
+	class = wattle_siteconf_partition_class(r->conf, partition->name);
+	if (partition->min_w && (partition->min_w < class->min_w || partition->min_w > class->max_w))
+		return refuse(&at, "[partition %s] min_w = %u is outside its class %s, %u to %u", partition->name,
+			      partition->min_w, class->name, class->min_w, class->max_w);
+	if (partition->max_w && (partition->max_w < class->min_w || partition->max_w > class->max_w))
+		return refuse(&at, "[partition %s] max_w = %u is outside its class %s, %u to %u", partition->name,
+			      partition->max_w, class->name, class->min_w, class->max_w);
+	wattle_siteconf_limits(r->conf, partition->name, &limits);
+	if (limits.min_w > limits.max_w)
+		return refuse(&at, "[partition %s] min_w = %u is more than max_w = %u", partition->name, limits.min_w,
+			      limits.max_w);
+	if (partition->default_w && (partition->default_w < limits.min_w || partition->default_w > limits.max_w))
+		return refuse(&at, "[partition %s] default_w = %u is outside %u to %u", partition->name, partition->default_w,
+			      limits.min_w, limits.max_w);
+	return 0;
+}
+
+static int check_whole(struct reader *r)
+{
+	struct wattle_siteconf *conf = r->conf;
+
+	if (conf->n_classes == 0)
+		return refuse(&r->place, "no [class NAME]: say base_w, min_w and max_w of the nodes");
+	for (uint32_t i = 0; i < conf->n_classes; i++)
+		if (check_class(r, i) < 0)
+			return -EINVAL;
+	for (uint32_t i = 0; i < conf->n_partitions; i++)
+		if (check_partition(r, i) < 0)
+			return -EINVAL;
+	return 0;
+}
+
+static void set_defaults(struct wattle_siteconf *conf)
+{
+	memset(conf, 0, sizeof(*conf));
+	conf->charge = WATTLE_CHARGE_LICENCE;
+	conf->on_cap_failure = WATTLE_CAP_FAIL;
+	snprintf(conf->licence, sizeof(conf->licence), "power");
+	snprintf(conf->gres, sizeof(conf->gres), "power");
+	snprintf(conf->report_dir, sizeof(conf->report_dir), "/var/spool/wattle");
+}
+
+/* conf is scratch here: what it holds after an error is nobody's. */
+static int parse_into(const char *name, const char *text, struct wattle_siteconf *conf, struct wattle_err *err)
+{
+	struct wattle_err own = WATTLE_ERR_INIT;
+	struct reader r = { .place = { name, 0, &own }, .rest = text, .conf = conf };
+	int line;
+
+	set_defaults(conf);
+	line = ini_parse_stream(next_line, &r, take_pair, &r);
+	if (!own.code && line > 0) {
+		r.place.line = (unsigned) line;
+		refuse(&r.place, "neither a [section] nor key = value");
+	}
+	if (!own.code && line < 0)
+		wattle_err_set(&own, ENOMEM, "%s: out of memory", name);
+	if (!own.code)
+		check_whole(&r);
+	if (own.code && err)
+		*err = own;
+	return -own.code;
+}
+
+int wattle_siteconf_parse(const char *name, const char *text, struct wattle_siteconf *ret, struct wattle_err *err)
+{
+	cleanup_free struct wattle_siteconf *conf = malloc(sizeof(*conf));
+	int rc;
+
+	if (!conf)
+		return wattle_err_set(err, ENOMEM, "%s: out of memory", name);
+	rc = parse_into(name, text, conf, err);
+	if (rc == 0)
+		*ret = *conf;
+	return rc;
+}
+
+int wattle_siteconf_read(const char *path, struct wattle_siteconf **ret, struct wattle_err *err)
+{
+	const struct wattle_file_rule rule = { .max_bytes = WATTLE_CONF_BYTES_MAX };
+	cleanup_free struct wattle_siteconf *conf = NULL;
+	cleanup_free char *text = NULL;
+	int rc;
+
+	rc = wattle_file_read(path, &rule, &text, NULL, NULL, err);
+	if (rc < 0)
+		return rc;
+	conf = malloc(sizeof(*conf));
+	if (!conf)
+		return wattle_err_set(err, ENOMEM, "%s: out of memory", path);
+	rc = parse_into(path, text, conf, err);
+	if (rc < 0)
+		return rc;
+	*ret = conf;
+	conf = NULL;
+	return 0;
+}
+
+/* --- looking up -------------------------------------------------------- */
+
+const struct wattle_partition *wattle_siteconf_partition(const struct wattle_siteconf *conf, const char *name)
+{
+	for (uint32_t i = 0; name && i < conf->n_partitions; i++)
+		if (strcmp(conf->partitions[i].name, name) == 0)
+			return &conf->partitions[i];
+	return NULL;
+}
+
+const struct wattle_class *wattle_siteconf_class(const struct wattle_siteconf *conf, const char *name)
+{
+	for (uint32_t i = 0; name && i < conf->n_classes; i++)
+		if (strcmp(conf->classes[i].name, name) == 0)
+			return &conf->classes[i];
+	return NULL;
+}
+
+const struct wattle_class *wattle_siteconf_partition_class(const struct wattle_siteconf *conf, const char *name)
+{
+	const struct wattle_partition *partition = wattle_siteconf_partition(conf, name ? name : conf->default_partition);
+
+	if (partition && *partition->class_name)
+		return wattle_siteconf_class(conf, partition->class_name);
+	return conf->n_classes ? &conf->classes[0] : NULL;
+}
+
+const struct wattle_class *wattle_siteconf_node_class(const struct wattle_siteconf *conf, const char *host)
+{
+	for (uint32_t i = 0; i < conf->n_classes; i++)
+		if (!*conf->classes[i].nodes || wattle_host_matches(conf->classes[i].nodes, host))
+			return &conf->classes[i];
+	return NULL;
+}
+
+void wattle_siteconf_limits(const struct wattle_siteconf *conf, const char *name, struct wattle_limits *ret)
+{
+	const struct wattle_partition *partition = wattle_siteconf_partition(conf, name ? name : conf->default_partition);
+	const struct wattle_class *class = wattle_siteconf_partition_class(conf, name);
+
+	*ret = (struct wattle_limits) { class, class->min_w, class->max_w, class->default_w };
+	if (partition && partition->min_w)
+		ret->min_w = partition->min_w;
+	if (partition && partition->max_w)
+		ret->max_w = partition->max_w;
+	if (partition && partition->default_w)
+		ret->default_w = partition->default_w;
+	else if (ret->default_w > ret->max_w)
+		ret->default_w = ret->max_w;
+	else if (ret->default_w < ret->min_w)
+		ret->default_w = ret->min_w;
+}
