@@ -1,0 +1,280 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What the pieces of tests/run share: where things are, steps, counting, the end.
+#
+# A piece is a file PIECE.bash with a function piece. It runs in a subshell with RUN_PIECE set and counts by calling
+# step, count_cunit, count_tap, passed, failed or missing. Results are lines of RUN_RESULTS:
+# pass|fail|skip <tab> piece <tab> name <tab> why.
+
+RUN_CACHE=${WATTLE_LAB_CACHE:-/var/cache/wattle-lab}
+RUN_KEY=$(printf '%s' "$RUN_CHECKOUT" | sha256sum | cut -c1-12)
+RUN_DIR=$RUN_CACHE/run-$RUN_KEY # of this checkout alone
+RUN_LOGS=$RUN_DIR/logs
+RUN_SRC=$RUN_DIR/src   # the checkout as it is now, bootstrapped
+RUN_BUILD=$RUN_DIR/build # make check's and the lab's
+RUN_RESULTS=$RUN_DIR/results
+RUN_LAB_NAME=run-$RUN_KEY
+RUN_CI_MODE=${CI:-false}
+RUN_JOBS=-j$(nproc)
+export WATTLE_LAB=$RUN_LAB_NAME
+
+say() { printf '[%3d:%02d] %s\n' $((SECONDS / 60)) $((SECONDS % 60)) "$*"; }
+
+# --- counting ----------------------------------------------------------
+result() { printf '%s\t%s\t%s\t%s\n' "$1" "$RUN_PIECE" "$2" "${3-}" >>"$RUN_RESULTS"; }
+passed() { result pass "$1"; }
+failed() {
+    result fail "$1" "${2-}"
+    say "$RUN_PIECE: FAILED: $1${2:+: $2}"
+}
+skipped() {
+    if [[ $RUN_CI_MODE == true && ${2-} != n/a* ]]; then
+        failed "$1" "skipped in CI: ${2:-no reason given}"
+    else
+        result skip "$1" "${2-}"
+        say "$RUN_PIECE: skipped: $1${2:+: $2}"
+    fi
+}
+# Something that a full run needs is not there.
+missing() { skipped "$1" "missing: ${2-}"; }
+
+# step NAME CMD…: one counted check. Its output is kept, and shown in full if it fails.
+step() {
+    local name=$1 log=$RUN_LOGS/$RUN_PIECE-${1//[^A-Za-z0-9._-]/_}.log begin=$SECONDS status=0
+    shift
+    # A subshell of its own, so that errexit holds inside functions too.
+    set +e
+    (
+        set -e
+        "$@"
+    ) >"$log" 2>&1 </dev/null
+    status=$?
+    set -e
+    if ((status == 0)); then
+        passed "$name"
+        say "$RUN_PIECE: $name: ok ($((SECONDS - begin)) s)"
+    else
+        show "$log"
+        failed "$name" "exit $status"
+    fi
+    return "$status"
+}
+
+show() {
+    printf -- '----- %s\n' "$1"
+    cat "$1"
+    printf -- '-----\n'
+}
+
+# Counts what `make check` left in build directory $1: automake writes a .trs and a .log a test program, CUnit's
+# summary stands at the end of the log.
+count_cunit() {
+    local trs log name outcome n=0 ran ok bad inactive
+    while IFS= read -r trs; do
+        n=$((n + 1))
+        log=${trs%.trs}.log name=${trs##*/} name=${name%.trs}
+        outcome=$(sed -n 's/^:global-test-result: //p' "$trs")
+        read -r ran ok bad inactive < <(awk '/Run Summary:/ { on = 1 }
+            on && $1 == "tests" { print $3, $4, $5, $6; found = 1; exit }
+            END { if (!found) print 0, 0, 0, 0 }' "$log")
+        for ((i = 0; i < ok; i++)); do passed "$name"; done
+        for ((i = 0; i < inactive; i++)); do skipped "$name" "inactive test"; done
+        case $outcome in
+        PASS) ((ran)) || passed "$name" ;;
+        SKIP) skipped "$name" "$(tail -n 1 "$log")" ;;
+        *)
+            show "$log"
+            ((bad)) || bad=1 # it died
+            for ((i = 0; i < bad; i++)); do failed "$name" "$outcome"; done
+            ;;
+        esac
+    done < <(find "$1" -name '*.trs' | sort)
+    ((n)) || failed "make check" "ran no test program"
+}
+
+# Counts TAP on standard input, under the names prefixed by $1. A plan that was not fulfilled is a failure. Passes
+# the lines on, with progress.
+count_tap() {
+    local line plan=-1 seen=0 number name why prefix=${1:+$1: }
+    while IFS= read -r line; do
+        if [[ $line =~ ^1\.\.([0-9]+) ]]; then
+            plan=${BASH_REMATCH[1]}
+        elif [[ $line =~ ^(not\ )?ok\ ([0-9]+)\ ?-?\ ?(.*)$ ]]; then
+            seen=$((seen + 1))
+            number=${BASH_REMATCH[2]} name=${BASH_REMATCH[3]}
+            if [[ -n ${BASH_REMATCH[1]} ]]; then
+                failed "$prefix${name:-$number}"
+            elif [[ $name =~ ^(.*)\ \#\ [Ss][Kk][Ii][Pp]\ ?(.*)$ ]]; then
+                skipped "$prefix${BASH_REMATCH[1]}" "${BASH_REMATCH[2]#(}"
+            else
+                passed "$prefix${name:-$number}"
+                say "$RUN_PIECE: ok: $prefix$name"
+            fi
+        else
+            printf '%s\n' "$line"
+        fi
+    done
+    if ((plan < 0)); then
+        failed "${1:-tests}" "no plan: it died before the first test"
+    elif ((seen < plan)); then
+        failed "${1:-tests}" "planned $plan tests, saw $seen: it died on the way"
+    fi
+}
+
+# --- building ----------------------------------------------------------
+deps() { step "packages" "$RUN_CHECKOUT/tests/deps.d/install" "$@"; }
+
+# A copy of the checkout: a user's own ./configure in it would forbid a build beside it, and the checkout stays as
+# it is. Everything that git would commit goes in, so a file that is not added yet is tested too.
+copy_source() {
+    rm -rf "$RUN_SRC"
+    mkdir -p "$RUN_SRC"
+    cd "$RUN_CHECKOUT"
+    if [[ -e .git ]]; then
+        # Files deleted but not committed as deleted are still listed, hence the test.
+        git -c safe.directory='*' ls-files -z -co --exclude-standard |
+            while IFS= read -r -d '' f; do [[ -e $f || -L $f ]] && printf '%s\0' "$f"; done |
+            tar --null --files-from=- -cf - | tar -xf - -C "$RUN_SRC"
+    else
+        tar --exclude-vcs -cf - . | tar -xf - -C "$RUN_SRC"
+    fi
+    cd "$RUN_SRC"
+    ./bootstrap
+}
+
+source_ready() {
+    [[ -e $RUN_DIR/source-ready ]] && return
+    deps build test lint || return
+    step "bootstrap" copy_source || return
+    touch "$RUN_DIR/source-ready"
+}
+
+configure_and_make() {
+    local dir=$1
+    shift
+    mkdir -p "$dir"
+    cd "$dir"
+    "$RUN_SRC/configure" --enable-werror "$@"
+    make "$RUN_JOBS"
+}
+
+# The build that most pieces use.
+build_ready() {
+    source_ready || return
+    [[ -e $RUN_DIR/build-ready ]] && return
+    step "build with -Werror" configure_and_make "$RUN_BUILD" || return
+    touch "$RUN_DIR/build-ready"
+}
+
+# make check in $1; what it ran is counted one by one, so that its own exit status isn't.
+check_in() {
+    local log=$RUN_LOGS/$RUN_PIECE-check.log
+    (cd "$1" && find . \( -name '*.trs' -o -name '*.log' \) -path './tests/*' -delete && make -k "$RUN_JOBS" check) \
+        >"$log" 2>&1 </dev/null || {
+        # Only what make says itself is of use here; the tests' logs follow.
+        grep -E '^(make|.*error|.*undefined)' "$log" || true
+        [[ -n $(find "$1" -name '*.trs') ]] || show "$log"
+    }
+    count_cunit "$1"
+}
+
+# --- the run -----------------------------------------------------------
+run_begin() {
+    mkdir -p "$RUN_CACHE" /run/lock
+    exec {RUN_LOCK}>"$RUN_CACHE/run-$RUN_KEY.lock"
+    flock -n "$RUN_LOCK" || {
+        echo "tests/run: another run of this checkout is under way: wait for it or end it" >&2
+        exit 1
+    }
+    rm -rf "$RUN_DIR"
+    mkdir -p "$RUN_LOGS"
+    : >"$RUN_RESULTS"
+    RUN_TRACES_BEFORE=$(traces)
+    say "tests/run: $RUN_CHECKOUT, logs in $RUN_LOGS"
+}
+
+run_piece() {
+    RUN_PIECE=$1
+    local begin=$SECONDS before status=0
+    before=$(wc -l <"$RUN_RESULTS")
+    say "== $RUN_PIECE"
+    # In the background, so that a signal is acted on at once, and in a group that can be ended as a whole.
+    set -m
+    (
+        set +m
+        trap - EXIT INT TERM HUP
+        exec {RUN_LOCK}>&- # a daemon of the lab must not hold it
+        # shellcheck source=/dev/null
+        . "$RUN_D/$RUN_PIECE.bash"
+        piece
+    ) </dev/null &
+    RUN_GROUP=$!
+    set +m
+    wait "$RUN_GROUP" || status=$?
+    RUN_GROUP=
+    # Its failures are counted; one that counted none died of something else.
+    if ((status)) && ! tail -n "+$((before + 1))" "$RUN_RESULTS" | grep -q "^fail"; then
+        failed "the piece itself" "exit $status"
+    fi
+    printf '%s\t%s\n' "$RUN_PIECE" $((SECONDS - begin)) >>"$RUN_DIR/times"
+}
+
+# Everything of this run that could outlive it, one a line: processes, mounts, namespaces, interfaces, control groups
+# and files that carry the lab's name or this run's directory, or are a lab daemon's outside any lab.
+traces() {
+    local p
+    {
+        awk -v name="wattle-lab/$RUN_LAB_NAME" 'index($0, name) { print "mount", $5 }' /proc/self/mountinfo
+        find /run/netns /run/wattle-lab /tmp /dev/shm -maxdepth 1 -name "*$RUN_LAB_NAME*" || true
+        find /sys/fs/cgroup -type d -name "*$RUN_LAB_NAME*" || true
+        for p in /proc/[0-9]*; do
+            if [[ -e $p/root/run/wattle-lab/$RUN_LAB_NAME/room/hosts ]]; then
+                printf 'process %s %s\n' "${p##*/}" "$(tr '\0' ' ' <"$p/cmdline" 2>/dev/null)"
+            fi
+        done
+    } 2>/dev/null | sort
+}
+
+# Nothing may be left over, whatever happened. Runs once.
+run_cleanup() {
+    local status=$? left
+    trap - EXIT INT TERM HUP
+    RUN_PIECE=cleanup
+    # Interrupted: the piece has a process group of its own.
+    [[ -z ${RUN_GROUP-} ]] || kill -TERM -- "-$RUN_GROUP" 2>/dev/null || true
+    if [[ -e /run/wattle-lab/$RUN_LAB_NAME ]]; then
+        say "ending the lab"
+        "$RUN_CHECKOUT/tests/lab" down || true
+    fi
+    left=$(comm -13 <(printf '%s\n' "$RUN_TRACES_BEFORE") <(traces))
+    if [[ -z $left ]]; then
+        passed "nothing left behind"
+    else
+        printf '%s\n' "$left"
+        failed "nothing left behind" "the lines above"
+    fi
+    # Builds are large and made anew each time; logs stay for a look.
+    rm -rf "$RUN_SRC" "$RUN_DIR"/build*
+    return "$status"
+}
+
+run_summary() {
+    awk -F'\t' '
+        FILENAME == ARGV[1] { time[$1] = $2; next }
+        { if (!($2 in seen)) { seen[$2]; order[++n] = $2 } count[$2, $1]++; total[$1]++ }
+        $1 == "skip" { skips = skips sprintf("  %s: %s%s\n", $2, $3, $4 ? ": " $4 : "") }
+        $1 == "fail" { fails = fails sprintf("  %s: %s%s\n", $2, $3, $4 ? ": " $4 : "") }
+        END {
+            printf "\n%-14s %8s %8s %8s %8s\n", "piece", "passed", "failed", "skipped", "seconds"
+            for (i = 1; i <= n; i++)
+                printf "%-14s %8d %8d %8d %8d\n", order[i], count[order[i], "pass"], count[order[i], "fail"],
+                    count[order[i], "skip"], time[order[i]]
+            if (skips) printf "\nskipped:\n%s", skips
+            if (fails) printf "\nfailed:\n%s", fails
+            # The check for leftovers alone is no test run.
+            ran = total["pass"] - count["cleanup", "pass"]
+            if (!ran && !total["fail"]) print "\nnothing ran"
+            printf "\n%d passed, %d failed, %d skipped\n", total["pass"], total["fail"], total["skip"]
+            exit total["fail"] || !ran
+        }' "$RUN_DIR/times" "$RUN_RESULTS"
+}
