@@ -213,7 +213,7 @@ int wattle_decide(const struct wattle_siteconf *conf, const struct wattle_reques
 {
 	struct wattle_decision decision = { .defaulted = wattle_request_empty(request) };
 	struct range range = { 0 };
-	struct nodes nodes;
+	struct nodes nodes = { 0 };
 	int rc;
 
 	if ((rc = find_range(conf, facts, &range, err)) < 0)

@@ -1,23 +1,33 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * What every unit test program ends in:
+#ifndef WATTLE_TEST_RUNNER_H
+#define WATTLE_TEST_RUNNER_H
+
+/* CUnit with an exit status that tells the truth. Each unit test is one suite:
  *
- *   int main(void)
- *   {
- *           CU_TestInfo tests[] = { { "name of the behaviour", test_function }, …, CU_TEST_INFO_NULL };
- *           CU_SuiteInfo suites[] = { { .pName = "suite", .pTests = tests }, CU_SUITE_INFO_NULL };
- *           return wattle_unit_run(suites);
- *   }
+ *     static const struct test tests[] = { { "takes kilowatts", test_kilowatts }, …, { NULL, NULL } };
+ *     int main(void) { return run_suite("units", tests); }
  */
-#ifndef WATTLE_UNIT_RUNNER_H
-#define WATTLE_UNIT_RUNNER_H
 
-#include <CUnit/Basic.h>
+#include <CUnit/CUnit.h>
 
-/*
- * Runs all suites with CUnit's basic interface, whose summary is the last thing printed. Returns an exit status: 0 if
- * tests ran and no assertion or suite failed, else 1 (CUnit's own runner returns 0 with failed assertions).
- */
-int wattle_unit_run(CU_SuiteInfo suites[]);
+struct test {
+	const char *name;
+	void (*run)(void);
+};
+
+/* Runs all tests, prints CUnit's summary last. 0: everything ran and nothing failed; else 1. */
+int run_suite(const char *name, const struct test *tests);
+
+/* The path of a file below tests/, wherever the build tree is; static memory, overwritten by the next call. */
+const char *test_file(const char *name);
+
+/* Like CU_ASSERT_STRING_EQUAL and CU_ASSERT_EQUAL, but a failure shows both sides. */
+#define CHECK_STRING(found, wanted) check_string((found), (wanted), __FILE__, __LINE__)
+#define CHECK_INT(found, wanted) check_int((long long) (found), (long long) (wanted), __FILE__, __LINE__)
+/* The first string must hold the second. */
+#define CHECK_HOLDS(found, wanted) check_holds((found), (wanted), __FILE__, __LINE__)
+void check_string(const char *found, const char *wanted, const char *file, unsigned line);
+void check_int(long long found, long long wanted, const char *file, unsigned line);
+void check_holds(const char *found, const char *wanted, const char *file, unsigned line);
 
 #endif
