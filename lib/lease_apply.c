@@ -36,11 +36,17 @@ static bool near(uint64_t a_uw, uint64_t b_uw)
 	return (a_uw > b_uw ? a_uw - b_uw : b_uw - a_uw) <= WATTLE_CAP_TOLERANCE_UW;
 }
 
+static bool between(uint64_t x_uw, uint64_t a_uw, uint64_t b_uw)
+{
+	return a_uw < b_uw ? x_uw > a_uw && x_uw < b_uw : x_uw > b_uw && x_uw < a_uw;
+}
+
 enum lease_verdict lease_limit_judge(const struct wattle_lease_limit *limit, uint64_t now_uw, bool recovered)
 {
 	if (now_uw == limit->wrote_uw)
 		return LEASE_OURS;
-	if (limit->intent_open && near(now_uw, limit->intent_uw))
+	/* An interrupted write: done, or done as far as a firmware that clamps lets it. */
+	if (limit->intent_open && (near(now_uw, limit->intent_uw) || between(now_uw, limit->wrote_uw, limit->intent_uw)))
 		return LEASE_OURS;
 	/* What the lost generation meant to write is not known, but it was no more than the baseline. */
 	if (recovered && now_uw <= limit->baseline_uw)
@@ -186,11 +192,22 @@ static void unreadable(struct apply *apply, struct place *place)
 		restore_owed(apply, place->limit, why);
 }
 
+static void unbinding(struct apply *apply, const struct wattle_zone *zone)
+{
+	char why[200];
+
+	snprintf(why, sizeof(why), "zone %s: its file enabled says 0, so its limits don't bind (BIOS lock? else write 1 there at boot)",
+		 zone->name);
+	cap_failed(apply, why);
+}
+
 static void look(struct apply *apply)
 {
 	struct wattle_zones *zones = &apply->zones;
 
-	for (uint32_t i = 0; i < zones->n; i++)
+	for (uint32_t i = 0; i < zones->n; i++) {
+		if (zones->zone[i].disabled && apply->effective_w)
+			unbinding(apply, &zones->zone[i]);
 		for (uint32_t c = 0; c < WATTLE_CONSTRAINTS; c++) {
 			struct place *place = &apply->place[apply->n_places++];
 
@@ -205,6 +222,7 @@ static void look(struct apply *apply)
 				capture(apply, place);
 			}
 		}
+	}
 	wattle_fault_point("apply.looked");
 }
 
