@@ -64,6 +64,7 @@ static void tell_of_job(const struct lease *lease, uint32_t job_id, struct wattl
 	if (!job)
 		return;
 	ret->job_w = lease_job_watts(lease->book, job);
+	ret->grant_w = job->grant_w;
 	ret->job_shared = job->shared;
 	ret->cap_failed = job->cap_failed;
 	memcpy(ret->cap_failure, job->cap_failure, sizeof(ret->cap_failure));

@@ -62,8 +62,9 @@ struct wattle_event {
 #define WATTLE_EVENTS_MAX 16
 struct wattle_outcome {
 	uint32_t effective_w;      /* node watts in force; 0: no cap */
-	uint32_t job_w;            /* what this job has of it: min(grant, asks); 0: no entry. In *_end calls this, cap_failed and
+	uint32_t job_w;            /* what this job has of it: min(grant, asks); 0: no entry. In *_end calls this, grant_w, cap_failed and
 				      job_shared are as they were before the end */
+	uint32_t grant_w;          /* the job's grant; 0: no entry */
 	bool cap_failed;           /* the effective cap is not in force on some limit (now, or since the job's prolog) */
 	bool job_shared;           /* another job had an entry at some time while this job had one */
 	char cap_failure[256];     /* which limit, wanted, read */

@@ -31,7 +31,7 @@ struct wattle_step {
 	uid_t uid;
 	gid_t gid;
 	struct wattle_proc self;
-	bool attached;       /* the lease book has this slurmstepd as a holder */
+	bool attached;       /* the lease book may have this slurmstepd as a holder */
 	bool cap_failed;     /* the cap it runs under is not in force */
 	bool shared;
 	uint32_t grant_w, effective_w;

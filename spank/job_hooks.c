@@ -16,27 +16,28 @@ void wattle_events_log(struct wattle_spank *ctx, const struct wattle_outcome *ou
 {
 	for (uint32_t i = 0; i < outcome->n_events; i++) {
 		const struct wattle_event *event = &outcome->event[i];
+		const char *text = strncmp(event->text, "wattle: ", 8) == 0 ? event->text + 8 : event->text;
 		bool ours = ctx->step.job_id != 0 && event->job_id == ctx->step.job_id;
 
 		switch (event->kind) {
 		case WATTLE_EVENT_CAP_FAILED:
 		case WATTLE_EVENT_RESTORE_OWED:
 		case WATTLE_EVENT_BOOK_BAD:
-			slurm_error("wattle: %s", event->text);
+			slurm_error("wattle: %s", text);
 			break;
 		case WATTLE_EVENT_ASK_ABOVE:
 			if (ours && event->step_id == ctx->step.step_id)
-				snprintf(ctx->step.warning, sizeof(ctx->step.warning), "%s", event->text);
-			slurm_info("wattle: %s", event->text);
+				snprintf(ctx->step.warning, sizeof(ctx->step.warning), "%s", text);
+			slurm_info("wattle: %s", text);
 			break;
 		case WATTLE_EVENT_FOREIGN:
 			if (ctx->step.job_id != 0)
-				snprintf(ctx->step.note, sizeof(ctx->step.note), "%s", event->text);
-			slurm_info("wattle: %s", event->text);
+				snprintf(ctx->step.note, sizeof(ctx->step.note), "%s", text);
+			slurm_info("wattle: %s", text);
 			break;
 		case WATTLE_EVENT_SWEPT:
 		case WATTLE_EVENT_RESTORED_LATE:
-			slurm_info("wattle: %s", event->text);
+			slurm_info("wattle: %s", text);
 			break;
 		}
 	}

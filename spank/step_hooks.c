@@ -128,16 +128,13 @@ void wattle_step_start(struct wattle_spank *ctx, spank_t spank)
 	} else {
 		rc = wattle_lease_step_begin(&ctx->site.node, step->job_id, step->step_id, step_ask(ctx, spank), &step->self,
 					     &outcome, &err);
-		step->attached = rc == 0;
-		if (rc == -ENOENT)
-			wattle_err_set(&err, ENOENT, "node %s has no lease of job %" PRIu32 " (its prolog did not run or did not get "
-				       "through, see slurmd's log; PrologFlags=Alloc,Contain is needed)", ctx->site.host, step->job_id);
+		step->attached = true;
 		if (rc < 0)
 			set_failure(ctx, err.text);
 		else if (outcome.cap_failed)
 			set_failure(ctx, outcome.cap_failure);
 		step->shared = outcome.job_shared;
-		step->grant_w = outcome.job_w;
+		step->grant_w = outcome.grant_w;
 		step->effective_w = outcome.effective_w;
 		wattle_events_log(ctx, &outcome);
 		slurm_debug("wattle: step of job %" PRIu32 ": node cap %" PRIu32 " W, written in %" PRIu64 " us", step->job_id,
@@ -174,7 +171,7 @@ static void write_record(struct wattle_spank *ctx, const struct wattle_sums *sum
 		.capped_s = (double) meter->capped_ns / 1e9,
 		.at_cap_s = (double) meter->at_cap_ns / 1e9,
 		.over_s = (double) meter->over_ns / 1e9,
-		.cap_held = step->attached && !step->cap_failed && meter->over_longest_ns <= 1000000000u,
+		.cap_held = !step->cap_failed && meter->over_longest_ns <= 1000000000u,
 		.shared = step->shared,
 	};
 
@@ -202,10 +199,10 @@ void wattle_step_end(struct wattle_spank *ctx)
 	}
 	wattle_sampler_stop(&ctx->sampler, &sums);
 	if (step->attached) {
-		step->attached = wattle_lease_step_end(&ctx->site.node, step->job_id, step->step_id, &step->self, &outcome, &err) == 0;
-		if (!step->attached)
+		if (wattle_lease_step_end(&ctx->site.node, step->job_id, step->step_id, &step->self, &outcome, &err) < 0)
 			slurm_error("wattle: %s", err.text);
 		step->shared |= outcome.job_shared;
+		sums.effective_w = outcome.before_w;
 		if (outcome.cap_failed && !step->cap_failed)
 			set_failure(ctx, outcome.cap_failure);
 		wattle_events_log(ctx, &outcome);
