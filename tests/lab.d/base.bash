@@ -57,3 +57,14 @@ base_id() {
     awk -F: -v name="$1" '$1 == name { print $3 ":" $4; found = 1 } END { exit !found }' "${LAB_BASE%/}/etc/passwd" ||
         die "no user '$1' in $LAB_BASE/etc/passwd"
 }
+
+# base_run WHERE CMD…: on the machine, or inside the Debian tree of that name. Both see the checkout and the cache.
+base_run() {
+    local where=$1
+    shift
+    if [[ $where == native ]]; then
+        "$@"
+    else
+        unshare --mount --propagation private -- "$LAB_D/tree-run" "$LAB_CACHE/$where" "$LAB_CACHE" "$LAB_CHECKOUT" "$@"
+    fi
+}

@@ -88,6 +88,8 @@ up_all() {
     base_prepare
     product_build
     room_start
+    cp "$LAB_DIR/options" "$LAB_STATE/"
+    [[ -z $LAB_POWER_CONFIG ]] || cp "$LAB_POWER_CONFIG" "$LAB_STATE/power.conf"
     layer_create
     product_install
     for host in ctl login $(lab_nodes); do
@@ -107,6 +109,7 @@ up_all() {
     done
     slurmctld_up || slurmctld_start
     for_all "${jobs[@]}"
+    for host in $(lab_nodes); do agent_start "$host"; done
     slurm_wait_idle
 }
 
