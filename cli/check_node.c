@@ -111,11 +111,12 @@ static void check_report_dir(struct wattle_check *check, const char *path)
 	type = shared_type(path);
 	if (type)
 		wattle_found(check, WATTLE_LEVEL_OK, "folders", "%s is on %s", path, type);
-	else if (check->root && others_write_there(path, check->host))
+	else if (!check->root)
+		wattle_found(check, WATTLE_LEVEL_OK, "folders", "%s is on no network file system: whether it is shared only root can tell", path);
+	else if (others_write_there(path, check->host))
 		wattle_found(check, WATTLE_LEVEL_OK, "folders", "%s holds records of other hosts too: it is shared", path);
 	else {
-		wattle_found(check, WATTLE_LEVEL_WARNING, "folders", "%s is on no network file system and holds no other host's records%s", path,
-			     check->root ? "" : " that you could see");
+		wattle_found(check, WATTLE_LEVEL_WARNING, "folders", "%s is on no network file system and holds no other host's records", path);
 		wattle_mend(check, "share report_dir among nodes and login hosts; `wattle report` names the nodes whose records it lacks");
 	}
 }
