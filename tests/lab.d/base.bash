@@ -9,7 +9,10 @@ LAB_SHARED=(/home /root /etc/slurm /etc/wattle /var/lib/wattle /var/spool/wattle
 base_prepare() {
     case $LAB_SLURM in
     native) LAB_BASE=/ ;;
-    *) LAB_BASE=$LAB_CACHE/$LAB_SLURM && die "not yet" ;;
+    *)
+        LAB_BASE=$LAB_CACHE/$LAB_SLURM
+        "$LAB_D/tree-make" "$LAB_SLURM" "$LAB_BASE" || exit 1
+        ;;
     esac
 }
 
@@ -45,7 +48,7 @@ layer_create() {
     install -d -o "${id%:*}" -g "${id#*:}" "$l"/var/{log/slurm,spool/slurmctld}
 
     {
-        printf 'base=%q\n' "$LAB_BASE"
+        printf 'base=%q\nmunge=%q\nslurm=%q\n' "$LAB_BASE" "$(base_id munge)" "$id"
         printf 'shared=('
         printf '%q ' "${LAB_SHARED[@]}"
         printf ')\nbinds=(%q)\n' "$LAB_CHECKOUT"

@@ -73,7 +73,11 @@ lab_up() {
 }
 
 up_failed() {
+    local jobs
     say "taking the lab down again (up --keep leaves it)"
+    mapfile -t jobs < <(jobs -p)
+    ((${#jobs[@]} == 0)) || kill "${jobs[@]}" 2>/dev/null || true
+    wait
     room_stop
     lab_unlock
 }
