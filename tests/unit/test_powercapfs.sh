@@ -318,27 +318,39 @@ cap_all() {
     for z in 0 1; do for c in 0 1; do put "$1" intel-rapl:$z/constraint_${c}_power_limit_uw; done; done
 }
 
-test_a_cap_slows_and_saves() {
-    up
-    local idle_quota full=0 capped=0 e0 e1 round
-    idle_quota=$(quota)
-    equal "$idle_quota" 3000
+# Sets full and capped to what was done in two interleaved runs of each, and checks the capped runs' energy.
+measure() {
+    local e0 e1 begin round
+    full=0 capped=0
     for round in 1 2; do
         full=$((full + $(busy 2)))
         # 60 W base and twice 40 W: 140 of 400 W, 1.82 times slower.
         cap_all 40000000
-        within 1 test "$(quota)" -lt 2000
+        within 1 quota_below 2000
+        begin=$(ms)
         e0=$(get $zone/energy_uj)
         capped=$((capped + $(busy 2)))
         e1=$(get $zone/energy_uj)
-        # Never above the cap, and well above idle (24 J in 2 s): this machine may be busy with other things.
-        between $((e1 - e0)) 40000000 92000000
+        # Never above the cap, and well above idle, which is 24 J in 2 s.
+        between $((e1 - e0)) 35000000 $((($(ms) - begin + 10) * 40000))
         cap_all 200000000
     done
     echo "# full $full, capped $capped"
-    between "$(awk "BEGIN { print $full / $capped }")" 1.4 2.5
-    within 1 test "$(quota)" -eq 3000
-    # A full load's watts exceed the cap's, an idle node's don't stay up.
+}
+quota_below() { (($(quota) < $1)); }
+quota_is() { (($(quota) == $1)); }
+
+test_a_cap_slows_and_saves() {
+    up
+    local full capped attempt
+    equal "$(quota)" 3000
+    # What else runs on the machine takes more from the faster runs: three attempts.
+    for attempt in 1 2 3; do
+        measure
+        if awk "BEGIN { r = $full / $capped; exit !(r >= 1.5 && r <= 2.2) }"; then break; fi
+        ((attempt < 3)) || die "the cap made it $full / $capped times slower, wanted 1.8"
+    done
+    within 1 quota_is 3000
     within 3 low_power
 }
 low_power() { awk "BEGIN { exit !($(state 'zone intel-rapl:0' power_w) < 15) }"; }
@@ -371,7 +383,7 @@ cpu_ns() { cat "/proc/$1"/task/*/schedstat | awk '{ sum += $1 } END { printf "%.
 test_sigterm_unmounts_and_frees_the_node() {
     up
     cap_all 40000000
-    within 1 test "$(quota)" -lt 2000
+    within 1 quota_below 2000
     faults "read * energy_uj slow 60000"
     timeout 20 cat $zone/energy_uj >/dev/null 2>&1 &
     sleep 0.1
