@@ -402,7 +402,7 @@ static int journal_intents(struct apply *apply, struct wattle_err *err)
 static void read_zones(struct apply *apply)
 {
 	struct wattle_err why = WATTLE_ERR_INIT;
-	int rc = wattle_zones_read(&apply->zones, &why);
+	int rc = wattle_zones_read_limits(&apply->zones, &why);
 	char text[400];
 
 	look(apply);
