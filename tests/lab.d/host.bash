@@ -34,7 +34,7 @@ host_boot() {
         cgroup_join "$name"
         # The clock since boot starts at 0, as slurmctld looks at it to notice a reboot.
         read -r up _ </proc/uptime
-        exec nsenter --target "$LAB_PID" --mount --net --pid --ipc -- \
+        exec nsenter --target "$LAB_PID" --root --mount --net --pid --ipc -- \
             setsid --fork unshare --mount --pid --net --ipc --uts --time --boottime "-${up%.*}" --fork -- \
             "$LAB_D/host-boot" "$name" "$LAB_ROOM" </dev/null 2>"$LAB_LOG"
     )
