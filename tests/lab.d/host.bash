@@ -20,7 +20,12 @@ host_create() {
     mkdir -p "$LAB_STATE/hosts/$name"/{upper,work,root,control}
     chmod 755 "$LAB_STATE/hosts/$name/upper"
     if host_is_node "$name"; then
-        while read -r d; do mkdir -p "$d"; done < <(cgroup_dirs "$name")
+        while read -r d; do
+            mkdir -p "$d"
+            # v2 hands a controller down level by level.
+            [[ ! -e $d/cgroup.controllers || -e $d/cpu.max ]] ||
+                printf '+cpu\n' | tee "${d%/*/*}/cgroup.subtree_control" "${d%/*}/cgroup.subtree_control" >/dev/null
+        done < <(cgroup_dirs "$name")
     fi
 }
 

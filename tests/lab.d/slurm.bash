@@ -16,12 +16,22 @@ slurm_configure() {
         # shellcheck disable=SC2046
         printf 'NodeName=%s\n' $(lab_nodes)
         echo "PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE DefaultTime=60 OverSubscribe=NO"
+        if compgen -G "${LAB_BASE%/}/usr/lib/*/slurm-wlm/mpi_pmix.so" >/dev/null; then
+            echo "MpiDefault=pmix"
+        else
+            say "Slurm of $LAB_SLURM has no PMIx plugin: srun starts no MPI programs here"
+        fi
         case $LAB_JOB_SUBMIT in
         none) ;;
         lua:*) echo "JobSubmitPlugins=lua" ;;
         *) echo "JobSubmitPlugins=$LAB_JOB_SUBMIT" ;;
         esac
     } >"$etc/lab.conf"
+    # Slurm needs no cgroups here: the hosts' belong to the simulated hardware. It opens the plugin all the same.
+    case $LAB_SLURM in
+    native) echo "CgroupPlugin=cgroup/v1" ;;
+    *) echo "CgroupPlugin=disabled" ;;
+    esac >"$etc/cgroup.conf"
     case $LAB_JOB_SUBMIT in
     lua:*) cp "${LAB_JOB_SUBMIT#lua:}" "$etc/job_submit.lua" ;;
     esac
