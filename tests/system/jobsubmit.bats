@@ -78,6 +78,17 @@ refused() {
 
 said() { grep -qF "$1" "$BATS_TEST_TMPDIR/said" || { cat "$BATS_TEST_TMPDIR/said" >&2 && return 1; }; }
 
+# lease_w ID WATTS: what n1 grants the job
+lease_w() {
+    [[ $(lab on n1 -- wattle lease list --json |
+        python3 -c 'import json,sys; print([j["grant_w"] for j in json.load(sys.stdin)["jobs"] if j["job_id"] == int(sys.argv[1])])' "$1") == "[$2]" ]]
+}
+
+raw_submit_built() {
+    as bob test -x js/raw_submit ||
+        lab run --user bob -- sh -c 'cat >js/raw_submit.c && cc -w -o js/raw_submit js/raw_submit.c -lslurm' <"$BATS_TEST_DIRNAME/raw_submit.c"
+}
+
 put_conf() { lab on ctl -- sh -c 'cat >/etc/wattle/wattle.conf.new && mv /etc/wattle/wattle.conf.new /etc/wattle/wattle.conf'; }
 
 @test "sbatch --power in every form" {
@@ -303,11 +314,35 @@ CONF
         --wrap 'sleep 60')
     until_true 20 job_is "$id" RUNNING
     [[ $(licences "$id") == power:150 ]]
-    lease_w() {
-        [[ $(lab on n1 -- wattle lease list --json |
-            python3 -c 'import json,sys; print([j["grant_w"] for j in json.load(sys.stdin)["jobs"] if j["job_id"] == int(sys.argv[1])])' "$id") == "[$1]" ]]
-    }
-    until_true 10 lease_w 150
+    until_true 10 lease_w "$id" 150
+}
+
+@test "a grant forged through Slurm's API does not reach a node, nor a job without bounds" {
+    raw_submit_built
+    id=$(as bob js/raw_submit forged n1)
+    until_true 20 job_is "$id" RUNNING
+    [[ $(licences "$id") == power:150 && $(job_field "$id" NumNodes) == 1 ]]
+    lab on ctl -- scontrol show job "$id" | grep -q 'AdminComment=wattle: 150 W/node x 1 node: 150 W'
+    until_true 10 lease_w "$id" 150
+}
+
+@test "1,000 random submissions through Slurm's API" {
+    raw_submit_built
+    before=$(lab on ctl -- cat /run/slurm/slurmctld.pid)
+    read -r taken refused < <(as bob js/raw_submit random 0x2545f4914f6cdd1d 1000 2>/dev/null)
+    echo "taken $taken, refused $refused"
+    ((taken + refused == 1000 && taken > 50 && refused > 50))
+    [[ $(lab on ctl -- cat /run/slurm/slurmctld.pid) == "$before" ]]
+    # each that was taken is charged, at least for the nodes that it must have (NumNodes is scontrol's own reckoning)
+    run lab on ctl -- sh -c 'scontrol show job -o | grep -a "JobName=raw " | grep -a "JobState=PENDING"'
+    [[ ${#lines[@]} == "$taken" ]]
+    wrong=$(for line in "${lines[@]}"; do
+        watts=$(grep -ao 'AdminComment=wattle: [0-9]*' <<<"$line" | grep -o '[0-9]*$') || true
+        nodes=$(grep -ao ' ReqTRES=[^ ]*node=[0-9]*' <<<"$line" | grep -o '[0-9]*$') || true
+        charge=$(grep -ao ' ReqTRES=[^ ]*license/power=[0-9]*' <<<"$line" | grep -o '[0-9]*$') || true
+        ((watts > 0 && nodes > 0 && charge >= watts * nodes && charge % watts == 0)) || echo "$line"
+    done)
+    [[ -z $wrong ]] || { echo "$wrong" >&2 && return 1; }
 }
 
 @test "a job submitted from within a job names its own watts" {
