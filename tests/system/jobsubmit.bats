@@ -340,7 +340,7 @@ CONF
         watts=$(grep -ao 'AdminComment=wattle: [0-9]*' <<<"$line" | grep -o '[0-9]*$') || true
         nodes=$(grep -ao ' ReqTRES=[^ ]*node=[0-9]*' <<<"$line" | grep -o '[0-9]*$') || true
         charge=$(grep -ao ' ReqTRES=[^ ]*license/power=[0-9]*' <<<"$line" | grep -o '[0-9]*$') || true
-        ((watts > 0 && nodes > 0 && charge >= watts * nodes && charge % watts == 0)) || echo "$line"
+        ((watts > 0 && charge > 0 && charge >= watts * ${nodes:-0} && charge % watts == 0)) || echo "$line"
     done)
     [[ -z $wrong ]] || { echo "$wrong" >&2 && return 1; }
 }
