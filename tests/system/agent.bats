@@ -144,11 +144,13 @@ owed() { lab on n1 -- wattle lease list --json | grep -q '"owed": true'; }
 @test "it tells the service manager when it is ready, and when it leaves" {
     lab on n1 -- pkill -KILL -x wattle-agent
     until_true 5 agent_gone n1
-    run -0 lab on n1 -- python3 -c '
-import os, signal, socket, subprocess
-s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind("/run/notify-test"); s.settimeout(5)
-p = subprocess.Popen(["wattle-agent"], env={**os.environ, "NOTIFY_SOCKET": "/run/notify-test"})
-print(s.recv(64).decode()); p.send_signal(signal.SIGTERM); print(s.recv(64).decode()); print(p.wait(5)); os.unlink("/run/notify-test")'
+    # shellcheck disable=SC2016
+    run -0 lab on n1 -- perl -MSocket -e '
+        $| = 1; alarm 10;
+        socket my $s, AF_UNIX, SOCK_DGRAM, 0 or die; bind $s, pack_sockaddr_un("/run/notify-test") or die;
+        unless ($pid = fork) { $ENV{NOTIFY_SOCKET} = "/run/notify-test"; exec "wattle-agent" }
+        recv $s, $m, 64, 0; print "$m\n"; kill TERM => $pid;
+        recv $s, $m, 64, 0; print "$m\n"; waitpid $pid, 0; print "$?\n"; unlink "/run/notify-test"'
     [[ $output == *$'READY=1\nSTOPPING=1\n0'* ]]
 }
 

@@ -286,15 +286,10 @@ conf() { echo "rm -f /tmp/w.conf; cp /etc/wattle/wattle.conf /tmp/w.conf; $1; mo
     found n1 wrong 'spank_wattle.so: No such file' 'echo "required /nowhere/spank_wattle.so" >/tmp/p; mount --bind /tmp/p /etc/slurm/plugstack.conf'
     found ctl wrong 'no job_submit_wattle.so' "mkdir -p /tmp/e; cp -a $dir/. /tmp/e/; rm /tmp/e/job_submit_wattle.so; mount --bind /tmp/e $dir"
     found ctl wrong 'is no plugin of this machine|damaged' "head -c 1000 $dir/job_submit_wattle.so >/tmp/j.so; mount --bind /tmp/j.so $dir/job_submit_wattle.so"
-    found ctl wrong 'built for Slurm 01.02.3' "cp $dir/job_submit_wattle.so /tmp/j.so; python3 -c '
-import struct, re, subprocess
-b = bytearray(open(\"/tmp/j.so\", \"rb\").read())
-v = subprocess.run([\"scontrol\", \"--version\"], capture_output=True, text=True).stdout.split()[-1].split(\".\")
-old = struct.pack(\"<I\", int(v[0]) << 16 | int(v[1]) << 8 | int(v[2]))
-at = b.find(old); n = 0
-while at >= 0:
-    b[at:at+4] = struct.pack(\"<I\", 0x010203); n += 1; at = b.find(old, at + 4)
-open(\"/tmp/j.so\", \"wb\").write(b)'; mount --bind /tmp/j.so $dir/job_submit_wattle.so"
+    # shellcheck disable=SC2016
+    found ctl wrong 'built for Slurm 01.02.3' "cp $dir/job_submit_wattle.so /tmp/j.so; "'perl -0777 -pi -e '"'"'
+        BEGIN { ($v) = `scontrol --version` =~ /([\d.]+)/; @v = split /\./, $v; $old = pack("V", $v[0] << 16 | $v[1] << 8 | $v[2]) }
+        s/\Q$old\E/pack("V", 0x010203)/ge or die'"'"' /tmp/j.so; '"mount --bind /tmp/j.so $dir/job_submit_wattle.so"
     found ctl wrong 'others than root can change it' "cp $dir/job_submit_wattle.so /tmp/j.so; chmod 777 /tmp/j.so; mount --bind /tmp/j.so $dir/job_submit_wattle.so"
     found login wrong 'does not load spank_wattle' 'echo "# required spank_wattle.so" >/tmp/p; mount --bind /tmp/p /etc/slurm/plugstack.conf'
     found n1 warning 'as optional' 'echo "optional spank_wattle.so" >/tmp/p; mount --bind /tmp/p /etc/slurm/plugstack.conf'
