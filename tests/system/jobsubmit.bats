@@ -338,8 +338,8 @@ CONF
     [[ ${#lines[@]} == "$taken" ]]
     wrong=$(for line in "${lines[@]}"; do
         watts=$(grep -ao 'AdminComment=wattle: [0-9]*' <<<"$line" | grep -o '[0-9]*$') || true
-        nodes=$(grep -ao ' ReqTRES=[^ ]*node=[0-9]*' <<<"$line" | grep -o '[0-9]*$') || true
-        charge=$(grep -ao ' ReqTRES=[^ ]*license/power=[0-9]*' <<<"$line" | grep -o '[0-9]*$') || true
+        nodes=$(grep -aoE ' (Req)?TRES=[^ ]*node=[0-9]*' <<<"$line" | grep -o '[0-9]*$') || true
+        charge=$(grep -aoE ' (Req)?TRES=[^ ]*license/power=[0-9]*' <<<"$line" | grep -o '[0-9]*$') || true
         ((watts > 0 && charge > 0 && charge >= watts * ${nodes:-0} && charge % watts == 0)) || echo "$line"
     done)
     [[ -z $wrong ]] || { echo "$wrong" >&2 && return 1; }
@@ -381,7 +381,7 @@ max_w = 400W'; do
 @test "without a configuration slurmctld starts, and nobody believes in a cap that is none" {
     lab on ctl -- sh -c 'rm /etc/wattle/wattle.conf'
     lab restart ctl
-    ctl_log | tail -n 200 | grep -q 'NO JOB IS CHARGED OR CAPPED'
+    ctl_log | grep -q 'NO JOB IS CHARGED OR CAPPED'
     id=$(as alice sbatch -H --parsable -o /dev/null -N1 --wrap true)
     [[ $(licences "$id") == '(null)' ]]
     run --separate-stderr as alice sbatch -H -N1 --power=300 --wrap true
