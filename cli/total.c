@@ -176,9 +176,10 @@ static int for_people(const void *a, const void *b)
 
 	if (rx != ry)
 		return rx < ry ? -1 : 1;
-	if (x->start_s != y->start_s)
-		return x->start_s < y->start_s ? -1 : 1;
-	return strcmp(x->node, y->node);
+	rx = strverscmp(x->node, y->node);
+	if (rx != 0)
+		return rx < 0 ? -1 : 1;
+	return (x->start_s > y->start_s) - (x->start_s < y->start_s);
 }
 
 void wattle_records_sort(struct wattle_record *records, size_t n)

@@ -34,7 +34,7 @@ struct wattle_total {
 /* records of one job, in any order (sorted in place by node and time). n = 0 gives zeros. */
 void wattle_total_job(struct wattle_record *records, size_t n, struct wattle_total *ret);
 
-/* Order for a table: by start of run, then node, batch, extern, 0, 1, … */
+/* Order for a table: batch, extern, 0, 1, …; each by node; of a requeued job's runs the first one first. */
 void wattle_records_sort(struct wattle_record *records, size_t n);
 
 /* "batch", "extern", "interactive", "0" */

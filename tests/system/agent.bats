@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck disable=SC2016 # what single quotes hold is expanded on the node
 # wattle-agent on a node: sudden death of whoever holds the lease.
 #
 # The lab's class: base_w 60, so 200 W a node are 70 W for each of two packages, 150 W are 45.
@@ -15,7 +16,6 @@ teardown() { clean_up; }
 
 # Kills all slurmstepds of a node from within it, and prints the milliseconds from the last one's end to every limit back.
 kill_and_time() {
-    # shellcheck disable=SC2016
     lab on "$1" -- bash -c '
         want=$1 zone=(/sys/class/powercap/intel-rapl:[01]/constraint_[01]_power_limit_uw)
         mapfile -t pids < <(pgrep -x slurmstepd)
@@ -112,7 +112,7 @@ for job in json.load(sys.stdin)["jobs"]:
     lab fault n1 clear
     # nobody asks: the agent's own timer does
     until_true 40 at_boot n1
-    ! owed n1
+    run ! owed n1
     (($(agent_log n1 | grep -c 'owed') > said))
     agent_log n1 | grep -q 'holds its baseline .* again'
 }
@@ -144,7 +144,6 @@ owed() { lab on n1 -- wattle lease list --json | grep -q '"owed": true'; }
 @test "it tells the service manager when it is ready, and when it leaves" {
     lab on n1 -- pkill -KILL -x wattle-agent
     until_true 5 agent_gone n1
-    # shellcheck disable=SC2016
     run -0 lab on n1 -- perl -MSocket -e '
         $| = 1; alarm 10;
         socket my $s, AF_UNIX, SOCK_DGRAM, 0 or die; bind $s, pack_sockaddr_un("/run/notify-test") or die;

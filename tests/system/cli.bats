@@ -1,5 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck disable=SC2016 # what single quotes hold is expanded on the hosts
+# shellcheck disable=SC2030,SC2031,SC2154 # output, stderr and status are bats's
 # wattle report, lease and check on the real cluster.
 
 bats_require_minimum_version 1.5.0
@@ -46,9 +48,9 @@ counter() { lab on "$1" -- bash -c 'a=$(</sys/class/powercap/intel-rapl:0/energy
     finish "$id"
     after=$(counter n1)
     report "$id"
-    python3 - "$(json 'j["energy_j"]')" "$(json 'j["node_s"]')" $idle0 $idle1 $before $after <<'PY'
+    python3 - "$(json 'j["energy_j"]')" "$(json 'j["node_s"]')" "$idle0" "$idle1" "$before" "$after" <<'PY'
 import sys
-energy_j, node_s, i0, ti0, i1, ti1, e0, t0, e1, t1 = map(float, sys.argv[1:])
+energy_j, node_s, i0, ti0, i1, ti1, e0, t0, e1, t1 = map(float, " ".join(sys.argv[1:]).split())
 idle_w = (i1 - i0) / (ti1 - ti0)
 wanted_j = (e1 - e0) / 1e6 - idle_w * ((t1 - t0) / 1e6 - node_s)
 print(f"report {energy_j:.1f} J over {node_s:.1f} s, counters {wanted_j:.1f} J (idle {idle_w:.1f} W)")
@@ -246,10 +248,9 @@ restarted() { lab on ctl -- scontrol update jobid="$1" starttime=now && sleep 1 
 # found HOST LEVEL PATTERN 'COMMANDS': after the commands, in a mount namespace of their own, check finds that, says how to
 # mend it, and exits as it should; without them it does not.
 found() {
-    local host=$1 level=$2 pattern=$3 status=0
-    [[ $level == wrong ]] && status=1
+    local host=$1 level=$2 pattern=$3
     run --separate-stderr lab on "$host" -- unshare -m --propagation private bash -ec "$4; exec wattle check --json ${5-}"
-    [[ $status -eq $(($(json 'j["wrong"]') > 0)) ]] # shellcheck disable=SC2154
+    ((status == ($(json 'j["wrong"]') > 0)))
     python3 - "$level" "$pattern" "$output" <<'PY' || return 1
 import json, re, sys
 level, pattern, text = sys.argv[1:]
@@ -286,7 +287,6 @@ conf() { echo "rm -f /tmp/w.conf; cp /etc/wattle/wattle.conf /tmp/w.conf; $1; mo
     found n1 wrong 'spank_wattle.so: No such file' 'echo "required /nowhere/spank_wattle.so" >/tmp/p; mount --bind /tmp/p /etc/slurm/plugstack.conf'
     found ctl wrong 'no job_submit_wattle.so' "mkdir -p /tmp/e; cp -a $dir/. /tmp/e/; rm /tmp/e/job_submit_wattle.so; mount --bind /tmp/e $dir"
     found ctl wrong 'is no plugin of this machine|damaged' "head -c 1000 $dir/job_submit_wattle.so >/tmp/j.so; mount --bind /tmp/j.so $dir/job_submit_wattle.so"
-    # shellcheck disable=SC2016
     found ctl wrong 'built for Slurm 01.02.3' "cp $dir/job_submit_wattle.so /tmp/j.so; "'perl -0777 -pi -e '"'"'
         BEGIN { ($v) = `scontrol --version` =~ /([\d.]+)/; @v = split /\./, $v; $old = pack("V", $v[0] << 16 | $v[1] << 8 | $v[2]) }
         s/\Q$old\E/pack("V", 0x010203)/ge or die'"'"' /tmp/j.so; '"mount --bind /tmp/j.so $dir/job_submit_wattle.so"
