@@ -278,6 +278,37 @@ CONF
     [[ $status -ne 0 && $(licences "$id") == power:300 && $(job_field "$id" NumNodes) == 1-1 ]]
 }
 
+@test "bob can't carry a job to a partition that would not have granted it" {
+    lab on ctl -- sed '$a [partition eco]\nmax_w = 250' /etc/wattle/wattle.conf.jobsubmit | put_conf
+    lab on ctl -- scontrol create PartitionName=eco Nodes=ALL State=UP
+    refused 'partition eco allows 100 to 250 W per node' -p eco --power=300
+    refused 'partition eco allows 100 to 250 W per node' -p main,eco --power=300
+    charged power:250 1-1 -p main,eco -N1 --power=250
+    charged power:250 1-1 -p eco -N1 --exclusive
+    id=$(held bob -N2 --power=300)
+    for partition in eco main,eco; do
+        run as bob scontrol update jobid="$id" Partition=$partition
+        [[ $status -ne 0 && $(job_field "$id" Partition) == main ]]
+    done
+    id=$(held bob -N2 --power=250)
+    as bob scontrol update jobid="$id" Partition=eco
+    [[ $(job_field "$id" Partition) == eco && $(licences "$id") == power:500 ]]
+    lab on ctl -- scancel --user=alice
+    lab on ctl -- scancel --user=bob
+    wait_idle
+    lab on ctl -- scontrol delete PartitionName=eco
+}
+
+@test "a change of an array changes the charge of each task that waits" {
+    id=$(as bob sbatch -H --parsable -o /dev/null -a 1-3 -N2 --power=300 --wrap true)
+    as bob scontrol update jobid="$id" NumNodes=3-3
+    [[ $(licences "$id") == power:900 ]]
+    as bob scontrol update jobid="${id}_2" NumNodes=1-1
+    [[ $(licences "${id}_2") == power:300 && $(licences "${id}_3") == power:900 ]]
+    run as bob scontrol update jobid="${id}_2" Licenses=
+    [[ $status -ne 0 && $(licences "${id}_2") == power:300 ]]
+}
+
 @test "bob can't shed a running job's charge, and may shrink it" {
     id=$(as bob sbatch --parsable -o /dev/null -N3 --power=300 --wrap 'sleep 300')
     until_true 20 job_is "$id" RUNNING
