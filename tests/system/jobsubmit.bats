@@ -424,11 +424,12 @@ max_w = 400W'; do
 
 @test "forty submissions at once, while the configuration changes" {
     as alice sh -c 'for i in $(seq 40); do sbatch -H -o /dev/null -J many -N2 --power=300 --wrap true >/dev/null 2>&1 & done; wait' &
+    local submitting=$!
     for _ in 1 2 3 4 5; do
         printf 'garbage' | put_conf
         lab on ctl -- sh -c 'cd /etc/wattle && cp -p wattle.conf.jobsubmit wattle.conf.new && mv wattle.conf.new wattle.conf'
     done
-    wait
+    wait "$submitting" # a bare wait would be for the test's own timeout, too
     [[ $(lab on ctl -- squeue -h -n many -t PD | wc -l) == 40 ]]
     [[ $(lab on ctl -- squeue -h -n many -t PD -O licenses | sort | uniq -c | tr -s ' ') == ' 40 power:600'* ]]
 }
