@@ -17,6 +17,8 @@ product_build() {
     mkdir -p "$LAB_BUILDS"
     exec {lock}>"$LAB_BUILDS/lock"
     flock "$lock"
+    printf '%s\n' "$LAB_CHECKOUT" >"$LAB_BUILDS/checkout"
+    builds_prune
     LAB_LOG=$LAB_BUILDS/build.log
     {
         source_copy "$LAB_BUILDS/src" &&
@@ -26,6 +28,14 @@ product_build() {
         build_one "$LAB_SLURM" "$LAB_BUILDS/source-id" all install >>"$LAB_LOG" 2>&1 || die_log "building Wattle failed"
     fi
     exec {lock}>&-
+}
+
+# Builds of checkouts that are no more.
+builds_prune() {
+    local file
+    for file in "$LAB_CACHE"/build-*/checkout; do
+        [[ ! -e $file || -d $(<"$file") ]] || rm -rf "${file%/checkout}"
+    done
 }
 
 # What git would commit, with its times, so that make does what is needed and no more.
