@@ -40,7 +40,8 @@ void wattle_records_sort(struct wattle_record *records, size_t n);
 /* "batch", "extern", "interactive", "0" */
 const char *wattle_step_name(uint32_t step_id, char *buf, size_t size);
 
-/* Names in nodes (sorted) that have no record: pointers into nodes, at most n_nodes, written to ret_missing; returns how many. */
+/* Names in nodes (sorted by strcmp) that have no record: pointers into nodes, at most n_nodes, written to ret_missing; returns how
+ * many. Out of memory: none. */
 size_t wattle_nodes_missing(char *const *nodes, size_t n_nodes, const struct wattle_record *records, size_t n,
 			    const char **ret_missing);
 

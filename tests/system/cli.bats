@@ -245,6 +245,12 @@ restarted() { lab on ctl -- scontrol update jobid="$1" starttime=now && sleep 1 
     at_boot n1
 }
 
+@test "check takes the example configuration" {
+    lab on n1 -- sh -c 'rm -f /tmp/w.conf; cat >/tmp/w.conf' <"$BATS_TEST_DIRNAME/../../conf/wattle.conf.example"
+    run --separate-stderr lab on n1 -- wattle check --json --conf=/tmp/w.conf
+    is_true 'j["findings"][0]["topic"] == "config" and j["findings"][0]["level"] == "ok"'
+}
+
 # found HOST LEVEL PATTERN 'COMMANDS': after the commands, in a mount namespace of their own, check finds that, says how to
 # mend it, and exits as it should; without them it does not.
 found() {
