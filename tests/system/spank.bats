@@ -181,8 +181,16 @@ JOB
 }
 
 @test "het components: each node has its component's cap" {
-    run -0 --separate-stderr as alice srun -N1 --power=200 spank/read : -N1 --power=300 spank/read
-    [[ $(sort <<<"$output") == "$(caps 120)"$'\n'"$(caps 70)" ]]
+    local id
+    id=$(submit alice -N1 --power=200 : -N1 --power=300 <<'JOB'
+#!/bin/sh
+srun --het-group=0 spank/read
+srun --het-group=1 spank/read
+JOB
+    )
+    until_true 30 no_jobs
+    run -0 as alice cat spank/out
+    [[ $(grep -E '^[0-9 ]+$' <<<"$output") == "$(caps 70)"$'\n'"$(caps 120)" ]]
 }
 
 @test "srun --power lowers the cap while the step runs, and never raises it" {
