@@ -129,6 +129,23 @@ owed() { lab on n1 -- wattle lease list --json | grep -q '"owed": true'; }
     agent_runs n1
 }
 
+# A hierarchy of its own (which the kernel forgets only if nothing in it is still dying at the umount) stands for what proctrack/cgroup makes; the lab's nodes see none of the machine's.
+@test "processes that outlive their job's slurmstepds are named, and left alone" {
+    local id
+    lab on n1 -- pkill -KILL -x wattle-agent
+    until_true 5 agent_gone n1
+    id=$(sleeper n1 200)
+    lab on n1 -- sh -ec "mkdir -p /tmp/cg; mount -t cgroup -o none,name=wattle-$id x /tmp/cg; mkdir /tmp/cg/job_$id
+        for p in \$(pgrep -x slurmstepd) \$(pgrep -f '^sleep 300'); do echo \$p >/tmp/cg/job_$id/cgroup.procs; done"
+    agent_start n1
+    lab node n1 kill-stepd
+    until_true 2 at_boot n1
+    until_true 2 said_left "$id"
+    agent_log n1 | grep "job $id: .* left" | grep -q -w "$(lab on n1 -- pgrep -f '^sleep 300' | head -1)"
+    lab on n1 -- sh -c "pkill -KILL -f '^sleep 300'; sleep 0.3; rmdir /tmp/cg/job_$id; sleep 0.5; umount /tmp/cg; rmdir /tmp/cg"
+}
+said_left() { agent_log n1 | grep -q "job $1: .* left after its last slurmstepd died"; }
+
 @test "SIGTERM ends it with 0 and leaves leases as they are; SIGHUP reads the configuration; a second one is refused" {
     lab on n1 -- pkill -KILL -x wattle-agent
     until_true 5 agent_gone n1
