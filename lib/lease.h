@@ -5,7 +5,7 @@
 /* The lease book of a node (/run/wattle, root, 0700): the only owner of the node's power limits.
  *
  * It keeps the baseline of every limit, captured once and only while no lease lives; an entry per job and one per step under
- * it; the boot id. Each call below is one transaction: lock (flock, waits at most lock_wait_ms), read, sweep entries whose holders
+ * it; the boot id. Each call below is one transaction: lock (flock, in line, at most lock_wait_ms), read, sweep entries whose holders
  * are dead, change, journal the intent (fsync + rename), write the limits, read them back, journal the outcome, unlock.
  * Killed anywhere in between, the next call by anybody finishes or undoes it.
  *
@@ -18,7 +18,8 @@
  * A torn, hostile or unreadable book is set aside as book.bad.N and reported: limits are then what they are, and the
  * zones are restored as far as the previous generation of the book (book.prev) can say.
  *
- * Threads: none inside; callers in several processes exclude each other by the lock. */
+ * Threads: one inside while waiting for the lock, gone when the call returns; callers in several processes exclude each
+ * other by the lock. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -40,7 +41,7 @@ struct wattle_node {
 	const char *run_dir;      /* WATTLE_RUN_DIR; made if missing (0700, root) */
 	const char *host;         /* for messages */
 	uint32_t base_w, min_w, max_w; /* the node's class */
-	uint32_t lock_wait_ms;    /* -ETIMEDOUT after that; 0: 10 s */
+	uint32_t lock_wait_ms;    /* in line for the book; -ETIMEDOUT after that, of nothing else; 0: 10 s */
 };
 
 enum wattle_event_kind {

@@ -2,7 +2,7 @@
 #ifndef WATTLE_LEASE_PRIVATE_H
 #define WATTLE_LEASE_PRIVATE_H
 
-/* What the files of the lease share. lease.c runs the transactions, lease_store.c is the folder, its lock and its two
+/* What the files of the lease share. lease.c runs the transactions, lease_lock.c is their line, lease_store.c the folder and its two
  * generations, lease_book.c the book's form, lease_entries.c who holds what, lease_apply.c the hardware.
  * doc/adr/0001-lease-book.md says why a kill at any instruction is survived. */
 
@@ -42,6 +42,12 @@ struct wattle_book *lease_book_new(const char *boot_id);
 int lease_book_format(const struct wattle_book *book, char **ret_text, size_t *ret_len);
 /* Fills an empty book. -EINVAL with err: not to be believed, in any part. */
 int lease_book_parse(const char *text, size_t len, struct wattle_book *ret, struct wattle_err *err);
+
+/* --- lease_lock.c --- */
+
+/* flock on fd, in line behind those who came before, for at most wait_ms (a thread of this call waits; it ends with the call).
+ * -ETIMEDOUT: busy, err says who has it and how many wait. path is for messages. */
+int lease_lock(int fd, uint32_t wait_ms, const char *path, struct wattle_err *err);
 
 /* --- lease_store.c --- */
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,25 +17,6 @@
 #define BOOK_PREV "book.prev"
 #define BAD_MAX 16 /* kept for people to look at */
 #define LOCK_WAIT_MS 10000u
-
-/* The folder is the lock: a file could be replaced, or have no room to be made. */
-static int lock_within(int fd, uint32_t wait_ms, const char *path, struct wattle_err *err)
-{
-	uint64_t deadline_ns = wattle_boottime_ns() + (uint64_t) wait_ms * 1000000u;
-	int pause_ms = 1;
-
-	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return wattle_err_set(err, errno, "can't lock %s: %s", path, strerror(errno));
-		if (wattle_boottime_ns() >= deadline_ns)
-			return wattle_err_set(err, ETIMEDOUT, "%s was locked by another process for %u ms (fuser %s tells which)", path,
-					      (unsigned) wait_ms, path);
-		poll(NULL, 0, pause_ms);
-		if (pause_ms < 8)
-			pause_ms *= 2;
-	}
-	return 0;
-}
 
 static int check_folder(int fd, const char *path, struct wattle_err *err)
 {
@@ -65,8 +45,9 @@ int lease_store_open(struct lease *lease, bool make, bool lock, struct wattle_er
 	if (fd < 0)
 		return wattle_err_set(err, errno, "can't open %s: %s", path, strerror(errno));
 	rc = check_folder(fd, path, err);
+	/* The folder is the lock: a file could be replaced, or have no room to be made. */
 	if (rc == 0 && lock)
-		rc = lock_within(fd, lease->node->lock_wait_ms ? lease->node->lock_wait_ms : LOCK_WAIT_MS, path, err);
+		rc = lease_lock(fd, lease->node->lock_wait_ms ? lease->node->lock_wait_ms : LOCK_WAIT_MS, path, err);
 	if (rc < 0)
 		return rc;
 	lease->dirfd = fd;

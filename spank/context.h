@@ -16,8 +16,8 @@
 #include "siteconf.h"
 #include "slurm_compat.h"
 
-/* Longer than any transaction takes, short enough that a stuck one does not look like a hung slurmstepd. */
-#define WATTLE_LOCK_WAIT_MS 5000
+/* How long to stand in line for the lease book: a crowd of steps on a slow node is no fault of theirs. */
+#define WATTLE_LOCK_WAIT_MS 30000
 
 struct wattle_site {
 	struct wattle_siteconf *conf;     /* NULL: could not be read, or this node is none of ours */
@@ -33,6 +33,7 @@ struct wattle_step {
 	struct wattle_proc self;
 	bool attached;       /* the lease book may have this slurmstepd as a holder */
 	bool cap_failed;     /* the cap it runs under is not in force */
+	bool book_busy;      /* then: nothing failed but the wait for the lease book */
 	bool shared;
 	uint32_t grant_w, effective_w;
 	int64_t start_s;

@@ -9,6 +9,8 @@
  * (slurm_cred.c, _clear_expired_job_states; seen on 22.05.8). A grant does not change over a job's life, so
  * the one that the epilog of its earlier run saw is still right.
  *
+ * A prolog that did not get its turn at the lease book leaves the grant here, too.
+ *
  * One file in the lease book's folder (root's), a ring of slots by job id; a record is written whole by one pwrite, and one
  * that does not add up is none. */
 

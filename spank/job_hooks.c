@@ -119,7 +119,10 @@ void wattle_job_start(struct wattle_spank *ctx, spank_t spank)
 		rc = wattle_lease_job_begin(&ctx->site.node, job_id, uid, grant.watts_w, &parent, &outcome, &err);
 	if (rc < 0)
 		slurm_error("wattle: job %" PRIu32 ": %s", job_id, err.text);
-	else
+	/* Its steps make up for it: each takes its own turn, and finds the grant there. */
+	if (rc == -ETIMEDOUT && wattle_ended_write(ctx->site.node.run_dir, job_id, grant.watts_w, &err) < 0)
+		slurm_error("wattle: job %" PRIu32 ": %s", job_id, err.text);
+	if (rc == 0)
 		slurm_verbose("wattle: job %" PRIu32 ": %" PRIu32 " W granted, node cap %" PRIu32 " W, written in %" PRIu64 " us",
 			      job_id, grant.watts_w, outcome.effective_w, outcome.apply_ns / 1000);
 	wattle_events_log(ctx, &outcome);

@@ -91,6 +91,14 @@ static void handle_no_class(struct wattle_spank *ctx, const char *what)
 		slurm_debug("wattle: %s", what);
 }
 
+/* A crowd at the lease book is no fault of the node: not worth a drain, and refused only where nothing may run unsure. */
+static bool is_refused(const struct wattle_spank *ctx)
+{
+	enum wattle_cap_failure mode = mode_of(&ctx->site);
+
+	return ctx->step.cap_failed && (mode == WATTLE_CAP_FAIL || (mode == WATTLE_CAP_DRAIN && !ctx->step.book_busy));
+}
+
 static void report_failure(struct wattle_spank *ctx)
 {
 	struct wattle_step *step = &ctx->step;
@@ -99,7 +107,7 @@ static void report_failure(struct wattle_spank *ctx)
 	char reason[sizeof(step->failure) + 16];
 
 	slurm_error("wattle: %s (on_cap_failure=%s)", step->failure, mode_name(mode));
-	if (mode != WATTLE_CAP_DRAIN)
+	if (mode != WATTLE_CAP_DRAIN || step->book_busy)
 		return;
 	snprintf(reason, sizeof(reason), "wattle: %s", step->failure);
 	if (wattle_node_drain(ctx->site.host, reason, &err) < 0)
@@ -120,7 +128,8 @@ static int take_lease(struct wattle_spank *ctx, uint32_t ask_w, struct wattle_ou
 	if (rc == -ENOENT)
 		grant_w = wattle_ended_find(node->run_dir, step->job_id);
 	if (grant_w != 0) {
-		slurm_info("wattle: job %" PRIu32 " was requeued and slurmd ran no prolog: %" PRIu32 " W as before", step->job_id, grant_w);
+		slurm_info("wattle: job %" PRIu32 " has no lease yet (requeued without a prolog, or the book was busy in it): %" PRIu32
+			   " W as granted", step->job_id, grant_w);
 		rc = wattle_lease_job_begin(node, step->job_id, step->uid, grant_w, &step->self, ret, err);
 		if (rc == 0)
 			rc = wattle_lease_step_begin(node, step->job_id, step->step_id, ask_w, &step->self, ret, err);
@@ -153,6 +162,7 @@ void wattle_step_start(struct wattle_spank *ctx, spank_t spank)
 	} else {
 		rc = take_lease(ctx, step_ask(ctx, spank), &outcome, &err);
 		step->attached = true;
+		step->book_busy = rc == -ETIMEDOUT;
 		if (rc < 0)
 			set_failure(ctx, err.text);
 		else if (outcome.cap_failed)
@@ -246,8 +256,8 @@ void wattle_step_tell(const struct wattle_spank *ctx)
 	/* The same on every node: once is enough. */
 	if (step->warning[0] && step->node_index == 0)
 		slurm_spank_log("wattle: %s", step->warning);
-	if (step->cap_failed && mode_of(&ctx->site) == WATTLE_CAP_CONTINUE)
-		slurm_spank_log("wattle: %s: step runs all the same (on_cap_failure=continue)", step->failure);
+	if (step->cap_failed && !is_refused(ctx))
+		slurm_spank_log("wattle: %s: step runs all the same (on_cap_failure=%s)", step->failure, mode_name(mode_of(&ctx->site)));
 }
 
 /* Tasks on the step's other nodes would wait for the ones refused here (in MPI_Init) until the time limit. */
@@ -261,13 +271,12 @@ static void end_step_elsewhere(const struct wattle_step *step)
 
 int wattle_step_task(const struct wattle_spank *ctx, spank_t spank)
 {
-	enum wattle_cap_failure mode = mode_of(&ctx->site);
 	int task = 0;
 
-	if (!ctx->step.cap_failed || mode == WATTLE_CAP_CONTINUE)
+	if (!is_refused(ctx))
 		return 0;
 	if (spank_get_item(spank, S_TASK_ID, &task) != ESPANK_SUCCESS || task == 0) {
-		slurm_spank_log("wattle: %s: step refused (on_cap_failure=%s)", ctx->step.failure, mode_name(mode));
+		slurm_spank_log("wattle: %s: step refused (on_cap_failure=%s)", ctx->step.failure, mode_name(mode_of(&ctx->site)));
 		end_step_elsewhere(&ctx->step);
 	}
 	return -1;

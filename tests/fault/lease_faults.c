@@ -766,6 +766,7 @@ static void test_locked(void)
 	cleanup_close int fd = -1;
 	struct rig_answer answer;
 	struct timespec from, to;
+	char holder[80];
 
 	mkdir(RIG_RUN_DIR, 0700);
 	fd = open(RIG_RUN_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -775,9 +776,66 @@ static void test_locked(void)
 	answer = begin(JOB, 300);
 	clock_gettime(CLOCK_MONOTONIC, &to);
 	want_rc("locked", &answer, -ETIMEDOUT);
+	snprintf(holder, sizeof(holder), "held by process %d, 1 wait in line", (int) getpid());
+	want_text("locked", answer.err.text, holder);
+	flock(fd, LOCK_UN);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		fail("who gave up waiting has it");
 	if (to.tv_sec - from.tv_sec > 4)
 		fail("it waited %lld s", (long long) (to.tv_sec - from.tv_sec));
 	want_limits("locked", &boot);
+}
+
+/* Who came first is served first, however many come after. */
+static void test_line(void)
+{
+	enum { LINE = 40 };
+	cleanup_close int fd = -1;
+	struct rig_answer answer;
+	unsigned char who, at = 0;
+	pid_t child[LINE];
+	int turns[2], late = 0;
+
+	run_job();
+	fd = open(RIG_RUN_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (flock(fd, LOCK_EX) < 0 || pipe2(turns, O_CLOEXEC) < 0)
+		rig_bail("flock, pipe");
+	for (unsigned char i = 0; i < LINE; i++) {
+		child[i] = fork();
+		if (child[i] == 0) {
+			struct wattle_node node = rig_node;
+			struct wattle_outcome outcome;
+			struct wattle_proc self;
+
+			close(fd);
+			node.lock_wait_ms = 20000;
+			wattle_proc_get(getpid(), &self);
+			if (wattle_lease_step_begin(&node, JOB, 10u + i, 150, &self, &outcome, NULL) < 0 || write(turns[1], &i, 1) != 1)
+				_exit(1);
+			_exit(wattle_lease_step_end(&node, JOB, 10u + i, &self, &outcome, NULL) < 0);
+		}
+		usleep(15000);
+	}
+	close(turns[1]);
+	flock(fd, LOCK_UN);
+	/* What is written after the turn may come a little out of order. */
+	for (; read(turns[0], &who, 1) == 1; at++)
+		if (who > at + 4 || at > who + 4)
+			late++;
+	close(turns[0]);
+	for (unsigned i = 0; i < LINE; i++) {
+		int status;
+
+		waitpid(child[i], &status, 0);
+		if (status != 0)
+			fail("step %u was not served", i);
+	}
+	if (at != LINE || late > 0)
+		fail("%u of %d were served, %d out of their turn", (unsigned) at, LINE, late);
+	answer = sweep();
+	want_rc("after the line", &answer, 0);
+	want_effective("after the line", 300);
+	finish("end");
 }
 
 /* --- holders --- */
@@ -960,6 +1018,7 @@ static const struct { const char *name; void (*run)(void); } TESTS[] = {
 	{ "a book that speaks of an unknown zone", test_unknown_zone },
 	{ "/run/wattle is a link, or somebody else's: refused", test_run_dir },
 	{ "book locked by another process: bounded wait", test_locked },
+	{ "forty steps in line: each in its turn", test_line },
 	{ "a holder's pid given to another process", test_pid_reused },
 	{ "pending entries end by time and with slurmd", test_pending },
 	{ "wall clock jumps: never read", test_wall_clock },

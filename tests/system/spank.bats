@@ -28,7 +28,7 @@ teardown_file() {
 }
 
 setup() {
-    as alice sh -c 'cd spank && rm -f enough running first second ran runs id out'
+    as alice sh -c 'cd spank && rm -f enough running first second ran runs id out done'
     LOG_LINES=$(lab logs n1 slurmd.log | wc -l)
 }
 
@@ -276,6 +276,24 @@ JOB
     run -0 as alice cat spank/out
     all_read 1 50
     as alice touch spank/first
+    until_true 20 job_gone "$id"
+    at_boot_values n1
+}
+
+# A crowd at the node's lease book: nobody is refused for having to wait in line.
+@test "forty steps of one user at once, beside a neighbour: all run" {
+    local id crowd
+    id=$(submit alice -n1 -w n1 --power=150 -o /dev/null --wrap 'until [ -e spank/enough ]; do sleep 0.1; done')
+    until_true 20 is_at n1 "$(caps 45)"
+    as alice sh -c 'for i in $(seq 40); do
+            { srun --jobid="$0" --overlap -n1 --mem=0 --power=150 sleep 1 && echo "$i" >>spank/done; } & done; wait' "$id" 3>&- &
+    crowd=$!
+    until_true 20 has_file 'done'
+    run -0 --separate-stderr as bob srun -n1 -w n1 --power=200 spank/read
+    all_read 1 145
+    wait "$crowd"
+    [[ $(as alice cat spank/done | wc -l) == 40 ]]
+    as alice touch spank/enough
     until_true 20 job_gone "$id"
     at_boot_values n1
 }
