@@ -16,6 +16,7 @@
 
 struct wattle_limit {
 	bool present;      /* the constraint exists and could be read */
+	int error;         /* it exists and can't be read: -errno; else 0 */
 	uint64_t max_uw;   /* the constraint's max_power_uw, 0: the hardware does not say */
 	uint64_t now_uw;   /* as read */
 };
@@ -23,7 +24,7 @@ struct wattle_limit {
 struct wattle_zone {
 	char control[32];        /* "intel-rapl" */
 	uint32_t index;          /* zone index below it */
-	char name[32];           /* "package-0": the zone's identity in books and messages */
+	char name[32];           /* "package-0": the zone's identity in books and messages; "intel-rapl:1" if its name can't be read */
 	struct wattle_limit limit[WATTLE_CONSTRAINTS];
 	bool energy_present;
 	uint64_t energy_uj, energy_range_uj;
@@ -34,8 +35,11 @@ struct wattle_zones {
 	struct wattle_zone zone[WATTLE_ZONES_MAX]; /* sorted by name */
 };
 
-/* Finds the package zones and reads their limits. -ENODEV: no package zone with a limit (AMD, a virtual machine, no
- * module): err says so plainly. A zone that exists and can't be read: -EIO/-EACCES/-ENODATA, err names it. */
+/* Finds the package zones (names "package-…") of the first control type that has any: intel-rapl, else intel-rapl-mmio, and
+ * reads their limits. Where both exist they are two doors to the same package and the lower limit holds, so one is enough.
+ * -ENODEV: no package zone with a limit (AMD, a virtual machine, no module): err says so plainly. A zone that exists and
+ * can't be read: -EIO/-EACCES/-ENODATA, err names the first. *ret always holds what could be read: zones that are there
+ * with limits that are not have limit[].error set. */
 int wattle_zones_read(struct wattle_zones *ret, struct wattle_err *err);
 
 /* Writes one limit and reads it back. On success *ret_read_uw is what the zone holds now, within the hardware's grain of wanted_uw

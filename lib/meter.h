@@ -20,10 +20,16 @@ struct wattle_meter {
 	uint64_t at_cap_ns;           /* time during which drawn power was within 5% of the package cap in force, or above */
 	uint64_t capped_ns;           /* time with a cap in force */
 	uint64_t over_ns;             /* time more than 5% above the cap: the cap was not held */
-	uint32_t n_samples, n_lost;   /* lost: a counter could not be read */
+	uint64_t over_longest_ns;     /* the longest such time without a break */
+	uint32_t n_samples, n_lost;   /* lost: a counter could not be read; its energy comes with the next reading that works */
+
+	/* Power is judged (peak, at cap, over) over windows of at least 0.5 s: shorter ones show the counter's own grain. */
+	uint64_t window_start_ns, window_uj, window_cap_uw; /* cap: the highest in force in it, UINT64_MAX: none for a while */
+	uint64_t over_run_ns;
+	bool window_lost, last_lost;
 };
 
-/* Advances by one reading at t_ns; cap_uw: package cap in force, 0 = none. Pure. */
+/* Start with a meter of zeros: the first reading is the start. Advances by one reading at t_ns; cap_uw: package cap in force, 0 = none. Pure. */
 void wattle_meter_feed(struct wattle_meter *meter, uint64_t t_ns, const struct wattle_zones *zones, uint64_t cap_uw);
 /* Reads counters and limits, and feeds them: the cap in force is the sum of the long_term limits if `capped`. */
 int wattle_meter_sample(struct wattle_meter *meter, bool capped, struct wattle_err *err);

@@ -20,6 +20,7 @@ struct wattle_facts {
 	uint32_t cpus_per_task;   /* 0: not said (1) */
 	uint32_t tasks_per_node;  /* 0: not said */
 	bool exclusive;           /* the job takes whole nodes */
+	bool packing_unknown;     /* something besides CPUs (memory, gres, sockets) may limit the tasks on a node */
 };
 
 struct wattle_decision {
@@ -29,10 +30,20 @@ struct wattle_decision {
 	bool nodes_bounded;  /* the user gave no node count: nodes_max is ours, to be set on the job */
 	bool defaulted;      /* no watts were asked for */
 	uint64_t charge_w;   /* watts_w x nodes_max */
-	char answer[256];    /* one line for the user, "wattle: 300 W/node x 4: 1200 W" */
+	char answer[256];    /* one line for the user, "wattle: 300 W/node x 4 nodes: 1200 W" */
 };
 
-/* On error *ret is untouched; err names the allowed range. -ERANGE: out of range; -EINVAL: can't be decided. */
+/* The most that one job can be charged: Slurm counts licences in 32 signed bits. */
+#define WATTLE_CHARGE_MAX_W INT32_MAX
+
+/* Watts: with several partitions the job must fit in each, a percentage is of the smallest maximum and the default is the
+ * smallest. "/job" is divided by nodes_max and rounded down, so that the total is never exceeded; everything else is rounded up.
+ * Nodes: without a maximum from the user the job gets the nodes that its tasks need when packed (tasks_per_node, else the
+ * class's CPUs); as many as it has tasks where the packing can't be known; one where it names no tasks.
+ * No watts named: the partition's default, whole for exclusive jobs, with default_charge = node or where CPUs are not
+ * known; else the share of the class's CPUs the job can take on one node, at least 1 W.
+ *
+ * On error *ret is untouched; err names the allowed range. -ERANGE: out of range; -EINVAL: can't be decided. */
 int wattle_decide(const struct wattle_siteconf *conf, const struct wattle_request *request,
 		  const struct wattle_facts *facts, struct wattle_decision *ret, struct wattle_err *err);
 

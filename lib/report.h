@@ -33,7 +33,8 @@ struct wattle_record {
 /* Appends; makes the tree where missing. Errors never name the content. */
 int wattle_report_append(const char *report_dir, const struct wattle_record *record, gid_t gid, struct wattle_err *err);
 
-/* Reads the records of one job: calls each() per record, in file order, nodes sorted by name. Lines that are no records are
+/* Reads the records of one job on those nodes (NULL: on every node that has a file there; takes the right to list the folder, root's):
+ * calls each() per record, in file order, nodes sorted by name. Lines that are no records are
  * counted in *ret_bad and skipped. -ENOENT: no records; -EACCES: not the caller's. each() returning non-zero stops with that value. */
 int wattle_report_read(const char *report_dir, uint32_t job_id, const char *const *nodes, size_t n_nodes,
 		       int (*each)(const struct wattle_record *record, void *arg), void *arg, uint32_t *ret_bad, struct wattle_err *err);

@@ -95,7 +95,7 @@ count_cunit() {
 # Counts TAP on standard input, under the names prefixed by $1. A plan that was not fulfilled is a failure. Passes
 # the lines on, with progress.
 count_tap() {
-    local line plan=-1 seen=0 number name why prefix=${1:+$1: }
+    local line plan=-1 seen=0 number name prefix=${1:+$1: }
     while IFS= read -r line; do
         if [[ $line =~ ^1\.\.([0-9]+) ]]; then
             plan=${BASH_REMATCH[1]}
@@ -139,6 +139,7 @@ copy_source() {
         tar --exclude-vcs -cf - . | tar -xf - -C "$RUN_SRC"
     fi
     cd "$RUN_SRC"
+    find . -type f -printf '%P\n' >"$RUN_DIR/files" # before any is generated
     ./bootstrap
 }
 

@@ -5,6 +5,8 @@
 
 /* Quotas of 10 ms periods make the use over one tick jump by a fifth; this long an average smooths it. */
 #define UTIL_TAU_S 0.2
+/* A quota loosened or lifted by somebody else must not leave an average that takes long to come down. */
+#define UTIL_RATIO_MAX 2.0
 /* Shorter than this, a sample is kept for the next step. */
 #define SAMPLE_MIN_S 0.02
 /* How strongly unused average turns into headroom above long_term: enough to reach short_term from idle. */
@@ -63,10 +65,12 @@ static void update_use(struct pcfs_model *model, double dt_s, double cpu_s)
 
 	double share = blend(model->pending_s, UTIL_TAU_S);
 	double cpus = model->pending_cpu_s / model->pending_s;
-	double util = cpus / (model->config.full_quota_pct / 100 * model->throttle);
+	double ratio = cpus / (model->config.full_quota_pct / 100 * model->throttle);
 
 	model->used_cpus += (cpus - model->used_cpus) * share;
-	model->util += ((util > 1 ? 1 : util) - model->util) * share;
+	/* The scheduler's slack evens out over some ticks: clipping each one would lose what was over and keep what was under. */
+	model->util_raw += (fmin(ratio, UTIL_RATIO_MAX) - model->util_raw) * share;
+	model->util = fmin(model->util_raw, 1);
 	model->pending_s = 0;
 	model->pending_cpu_s = 0;
 }

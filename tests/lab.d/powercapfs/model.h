@@ -46,7 +46,8 @@ struct pcfs_package_state {
 
 struct pcfs_model {
 	struct pcfs_model_config config;
-	double util;
+	double util;            /* 0..1 */
+	double util_raw;        /* the average behind it */
 	double throttle;
 	double node_allowed_w;
 	double used_cpus;       /* smoothed like util */

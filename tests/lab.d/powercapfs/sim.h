@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "cgroup.h"
-#include "config.h"
+#include "nodeconf.h"
 #include "fault.h"
 #include "model.h"
 #include "tree.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What a simulated node is made of. Every key has a default; README.md lists them. */
-#ifndef PCFS_CONFIG_H
-#define PCFS_CONFIG_H
+#ifndef PCFS_NODECONF_H
+#define PCFS_NODECONF_H
 
 #include "err.h"
 #include "model.h"

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "policy.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PARTITIONS_MAX 256   /* that one job may name */
+#define WATTS_GRAIN 1e-6     /* 70% of 400 is 280 in spite of binary fractions */
+
+/* What all partitions of a job allow together, and which of them says so. */
+struct range {
+	uint32_t min_w, max_w;      /* min_w > max_w: nothing */
+	uint32_t default_w;
+	uint32_t node_max_w;        /* the smallest class maximum: what a percentage is of */
+	uint32_t cpus;              /* the smallest class's, 0: unknown in one */
+	char min_where[WATTLE_NAME_MAX + 16], max_where[WATTLE_NAME_MAX + 16]; /* "partition gpu", "class standard" */
+};
+
+struct nodes {
+	uint32_t min, max;
+	bool bounded;
+};
+
+/* --- where the job may run --------------------------------------------- */
+
+static void narrow(struct range *range, const struct wattle_siteconf *conf, const char *name, bool first)
+{
+	struct wattle_limits limits;
+	char where[WATTLE_NAME_MAX + 16];
+
+	wattle_siteconf_limits(conf, name, &limits);
+	if (!name && *conf->default_partition)
+		name = conf->default_partition;
+	snprintf(where, sizeof(where), "%s %s", name ? "partition" : "class", name ? name : limits.class->name);
+	if (first) {
+		range->min_w = limits.min_w;
+		range->max_w = limits.max_w;
+		range->default_w = limits.default_w;
+		range->node_max_w = limits.class->max_w;
+		range->cpus = limits.class->cpus;
+		memcpy(range->min_where, where, sizeof(where));
+		memcpy(range->max_where, where, sizeof(where));
+		return;
+	}
+	if (limits.min_w > range->min_w) {
+		range->min_w = limits.min_w;
+		memcpy(range->min_where, where, sizeof(where));
+	}
+	if (limits.max_w < range->max_w) {
+		range->max_w = limits.max_w;
+		memcpy(range->max_where, where, sizeof(where));
+	}
+	if (limits.default_w < range->default_w)
+		range->default_w = limits.default_w;
+	if (limits.class->max_w < range->node_max_w)
+		range->node_max_w = limits.class->max_w;
+	if (limits.class->cpus < range->cpus)
+		range->cpus = limits.class->cpus;
+}
+
+static int find_range(const struct wattle_siteconf *conf, const struct wattle_facts *facts, struct range *ret, struct wattle_err *err)
+{
+	const char *s = facts->partitions;
+	unsigned n = 0;
+
+	if (conf->n_classes == 0)
+		return wattle_err_set(err, EINVAL, "the site's configuration has no [class NAME]");
+	while (s && *s) {
+		char name[WATTLE_NAME_MAX];
+		size_t len = strcspn(s, ",");
+
+		if (n == PARTITIONS_MAX)
+			return wattle_err_set(err, EINVAL, "more than %d partitions are named", PARTITIONS_MAX);
+		if (len > 0) {
+			/* a name too long for us is in no configuration either: it gets the first class */
+			size_t kept = len < sizeof(name) ? len : sizeof(name) - 1;
+
+			memcpy(name, s, kept);
+			name[kept] = '\0';
+			wattle_err_quote(name, sizeof(name), name);
+			narrow(ret, conf, name, n++ == 0);
+		}
+		s += len;
+		s += *s == ',';
+	}
+	if (n == 0)
+		narrow(ret, conf, NULL, true);
+	if (ret->min_w > ret->max_w)
+		return wattle_err_set(err, ERANGE, "no power fits all partitions of the job: %s takes at least %u W per node, %s at most %u W: "
+				      "name one of them", ret->min_where, ret->min_w, ret->max_where, ret->max_w);
+	if (ret->default_w < ret->min_w)
+		ret->default_w = ret->min_w;
+	return 0;
+}
+
+/* --- on how many nodes ------------------------------------------------- */
+
+static uint64_t divide_up(uint64_t a, uint64_t b)
+{
+	return a / b + (a % b != 0);
+}
+
+static uint32_t cpus_per_task(const struct wattle_facts *facts)
+{
+	return facts->cpus_per_task ? facts->cpus_per_task : 1;
+}
+
+static uint64_t nodes_for_tasks(const struct wattle_facts *facts, uint32_t cpus)
+{
+	uint32_t fit;
+
+	if (facts->tasks == 0)
+		return 1;
+	if (facts->tasks_per_node)
+		return divide_up(facts->tasks, facts->tasks_per_node);
+	if (cpus == 0 || facts->packing_unknown)
+		return facts->tasks;
+	/* a task does not straddle nodes */
+	fit = cpus / cpus_per_task(facts);
+	return divide_up(facts->tasks, fit ? fit : 1);
+}
+
+static int find_nodes(const struct wattle_facts *facts, uint32_t cpus, struct nodes *ret, struct wattle_err *err)
+{
+	uint64_t max = facts->nodes_max;
+
+	ret->min = facts->nodes_min ? facts->nodes_min : 1;
+	ret->bounded = max == 0;
+	if (max == 0) {
+		max = nodes_for_tasks(facts, cpus);
+		if (max < ret->min)
+			max = ret->min;
+	}
+	if (max < ret->min)
+		return wattle_err_set(err, EINVAL, "node count %u-%" PRIu64 " is no range", ret->min, max);
+	ret->max = (uint32_t) max;
+	return 0;
+}
+
+/* --- how many watts ---------------------------------------------------- */
+
+static uint32_t default_watts(const struct wattle_siteconf *conf, const struct wattle_facts *facts, const struct range *range,
+			      const struct nodes *nodes)
+{
+	uint64_t tasks, cpus, watts_w;
+
+	if (facts->exclusive || conf->default_charge_node || range->cpus == 0)
+		return range->default_w;
+	/* the fullest node it may get */
+	tasks = facts->tasks_per_node ? facts->tasks_per_node : divide_up(facts->tasks ? facts->tasks : 1, nodes->min);
+	cpus = tasks * cpus_per_task(facts);
+	if (cpus >= range->cpus)
+		return range->default_w;
+	watts_w = divide_up(cpus * range->default_w, range->cpus);
+	return watts_w ? (uint32_t) watts_w : 1;
+}
+
+static int named_watts(const struct wattle_watts *power, const struct range *range, const struct nodes *nodes, uint32_t *ret,
+		       struct wattle_err *err)
+{
+	char asked[96];
+	double watts_w;
+
+	switch (power->kind) {
+	case WATTLE_WATTS_PER_JOB:
+		watts_w = floor(power->value / nodes->max + WATTS_GRAIN);
+		snprintf(asked, sizeof(asked), "%g W/job over %u node%s is %.0f W per node", power->value, nodes->max,
+			 nodes->max == 1 ? "" : "s", watts_w);
+		break;
+	case WATTLE_WATTS_PERCENT:
+		watts_w = ceil(power->value * range->node_max_w / 100 - WATTS_GRAIN);
+		snprintf(asked, sizeof(asked), "%g%% of %u W is %.0f W per node", power->value, range->node_max_w, watts_w);
+		break;
+	default:
+		watts_w = ceil(power->value - WATTS_GRAIN);
+		snprintf(asked, sizeof(asked), "%.0f W per node", watts_w);
+		break;
+	}
+	if (watts_w < range->min_w || watts_w > range->max_w) {
+		const char *where = watts_w < range->min_w ? range->min_where : range->max_where;
+
+		if (power->kind == WATTLE_WATTS_PER_JOB)
+			return wattle_err_set(err, ERANGE, "%s: %s allows %u to %u W per node, so say %" PRIu64 "W/job to %" PRIu64 "W/job",
+					      asked, where, range->min_w, range->max_w, (uint64_t) range->min_w * nodes->max,
+					      (uint64_t) range->max_w * nodes->max);
+		return wattle_err_set(err, ERANGE, "%s is out of range: %s allows %u to %u W per node", asked, where, range->min_w,
+				      range->max_w);
+	}
+	*ret = (uint32_t) watts_w;
+	return 0;
+}
+
+/* --- the answer -------------------------------------------------------- */
+
+static void write_answer(struct wattle_decision *decision)
+{
+	char nodes[48];
+
+	if (decision->nodes_min == decision->nodes_max || decision->nodes_bounded)
+		snprintf(nodes, sizeof(nodes), "%u node%s", decision->nodes_max, decision->nodes_max == 1 ? "" : "s");
+	else
+		snprintf(nodes, sizeof(nodes), "%u-%u nodes", decision->nodes_min, decision->nodes_max);
+	snprintf(decision->answer, sizeof(decision->answer), "wattle: %u W/node%s x %s: %s%" PRIu64 " W", decision->watts_w,
+		 decision->defaulted ? " (default)" : "", nodes,
+		 decision->nodes_min == decision->nodes_max || decision->nodes_bounded ? "" : "at most ", decision->charge_w);
+}
+
+int wattle_decide(const struct wattle_siteconf *conf, const struct wattle_request *request, const struct wattle_facts *facts,
+		  struct wattle_decision *ret, struct wattle_err *err)
+{
+	struct wattle_decision decision = { .defaulted = wattle_request_empty(request) };
+	struct range range = { 0 };
+	struct nodes nodes = { 0 };
+	int rc;
+
+	if ((rc = find_range(conf, facts, &range, err)) < 0)
+		return rc;
+	if ((rc = find_nodes(facts, range.cpus, &nodes, err)) < 0)
+		return rc;
+	if (decision.defaulted)
+		decision.watts_w = default_watts(conf, facts, &range, &nodes);
+	else if ((rc = named_watts(&request->power, &range, &nodes, &decision.watts_w, err)) < 0)
+		return rc;
+
+	decision.nodes_min = nodes.min;
+	decision.nodes_max = nodes.max;
+	decision.nodes_bounded = nodes.bounded;
+	decision.charge_w = (uint64_t) decision.watts_w * nodes.max;
+	if (decision.charge_w > WATTLE_CHARGE_MAX_W)
+		return wattle_err_set(err, ERANGE, "%u W/node x %u nodes is more than the %d W that one job can be charged",
+				      decision.watts_w, nodes.max, WATTLE_CHARGE_MAX_W);
+	write_answer(&decision);
+	*ret = decision;
+	return 0;
+}

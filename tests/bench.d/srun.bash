@@ -1,0 +1,39 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# One cluster whose plugstack.conf is exchanged between runs: all else, daemons and machine, is the same, and pairs stand
+# next to each other in time. Steps and prologs read the file anew each time. A job is awaited to its very end (epilog)
+# before the next is timed, so that neither pays for the other.
+
+bench() {
+    local pairs what noop=$BENCH_TMP/spank_noop.so
+    pairs=$(repeats 30 2)
+    lab_up bench-srun --nodes 4
+    compile_noop "$noop"
+    lab bench-srun on login -- sh -c 'cat >/etc/slurm/spank_noop.so' <"$noop"
+    lab bench-srun on login -- sh -c 'cat >/root/srun-pairs' <"$BENCH_D/srun-pairs"
+
+    for what in "" "--power-cap=300W"; do
+        lab bench-srun on login -- bash /root/srun-pairs "$pairs" ${what:+"$what"} </dev/null >"$BENCH_TMP/pairs"
+        if [[ -z $what ]]; then
+            awk '{ print $1 }' "$BENCH_TMP/pairs" | figure srun_noop ms none 0 "srun -N4 true, no-op plugin"
+            awk '{ print $2 }' "$BENCH_TMP/pairs" | figure srun_wattle ms none 0 "srun -N4 true, Wattle"
+            awk '{ print $2 / $1 }' "$BENCH_TMP/pairs" |
+                figure srun_ratio ratio le 1.10 "srun -N4 true, Wattle against a no-op plugin, pairs"
+        else
+            awk '{ print $2 / $1 }' "$BENCH_TMP/pairs" |
+                figure srun_capped_ratio ratio none 0 "srun -N4 $what true against srun -N4 true with a no-op plugin"
+        fi
+    done
+}
+
+# The same hooks, for a plugin with fewer would be called less.
+compile_noop() {
+    local hooks
+    hooks=$(lab bench-srun on login -- sh -c 'cat /usr/lib/*/slurm-wlm/spank_wattle.so' >"$BENCH_TMP/wattle.so" &&
+        nm -D --defined-only "$BENCH_TMP/wattle.so" | sed -n 's/.* T slurm_spank_\(.*\)/NOOP(\1)/p' | tr '\n' ' ')
+    [[ $hooks == *job_prolog* ]] || {
+        note "spank_wattle.so has no hooks? '$hooks'"
+        return 1
+    }
+    cc -O2 -Wall -shared -fPIC -DHOOKS="$hooks" -o "$1" "$BENCH_D/spank_noop.c"
+}
