@@ -11,7 +11,7 @@
 
 #include "cleanup.h"
 #include "file.h"
-#include "json_number.h"
+#include "json_new.h"
 #include "profile_json.h"
 
 /* json-c reports a lack of memory only by NULL, which is also JSON's null: the text is checked in the end, by reading it back. */
@@ -22,10 +22,10 @@ static struct json_object *sweep_json(const struct wattle_sweep *sweep)
 	for (uint32_t i = 0; i < sweep->n; i++) {
 		struct json_object *o = json_object_new_object();
 
-		json_object_object_add(o, "cap_w", wattle_json_number(sweep->run[i].cap_w));
-		json_object_object_add(o, "time_s", wattle_json_number(sweep->run[i].time_s));
+		json_object_object_add(o, "cap_w", wattle_json_new_number(sweep->run[i].cap_w));
+		json_object_object_add(o, "time_s", wattle_json_new_number(sweep->run[i].time_s));
 		if (sweep->run[i].energy_j > 0)
-			json_object_object_add(o, "energy_j", wattle_json_number(sweep->run[i].energy_j));
+			json_object_object_add(o, "energy_j", wattle_json_new_number(sweep->run[i].energy_j));
 		json_object_array_add(array, o);
 	}
 	return array;
@@ -39,8 +39,8 @@ static struct json_object *scaling_json(const struct wattle_scaling *scaling)
 		struct json_object *o = json_object_new_object();
 
 		json_object_object_add(o, "nodes", json_object_new_int64(scaling->point[i].nodes));
-		json_object_object_add(o, "throughput", wattle_json_number(scaling->point[i].throughput_per_s));
-		json_object_object_add(o, "power_w", wattle_json_number(scaling->point[i].power_w));
+		json_object_object_add(o, "throughput", wattle_json_new_number(scaling->point[i].throughput_per_s));
+		json_object_object_add(o, "power_w", wattle_json_new_number(scaling->point[i].power_w));
 		json_object_array_add(array, o);
 	}
 	return array;
@@ -52,23 +52,23 @@ struct json_object *wattle_model_json(const struct wattle_model *model, bool sol
 
 	if (solved && model->form == WATTLE_FORM_HYPERBOLIC) {
 		coef = json_object_new_object();
-		json_object_object_add(coef, "a", wattle_json_number(model->linear));
-		json_object_object_add(coef, "b", wattle_json_number(model->square));
-		json_object_object_add(coef, "c", wattle_json_number(model->offset));
+		json_object_object_add(coef, "a", wattle_json_new_number(model->linear));
+		json_object_object_add(coef, "b", wattle_json_new_number(model->square));
+		json_object_object_add(coef, "c", wattle_json_new_number(model->offset));
 	} else if (solved) {
 		coef = json_object_new_object();
-		json_object_object_add(coef, "A", wattle_json_number(model->square));
-		json_object_object_add(coef, "B", wattle_json_number(model->linear));
-		json_object_object_add(coef, "C", wattle_json_number(model->offset));
+		json_object_object_add(coef, "A", wattle_json_new_number(model->square));
+		json_object_object_add(coef, "B", wattle_json_new_number(model->linear));
+		json_object_object_add(coef, "C", wattle_json_new_number(model->offset));
 		json_object_object_add(coef, "x0", json_object_new_int(1));
 	}
 	json_object_object_add(o, "form", json_object_new_string(wattle_form_name(model->form)));
 	json_object_object_add(o, "coef", coef);
-	json_object_object_add(o, "r2", wattle_json_number(model->r2));
-	json_object_object_add(o, "loo_error_pct", wattle_json_number(model->loo_error_pct));
-	json_object_object_add(o, "cap_min_w", wattle_json_number(model->cap_min_w));
-	json_object_object_add(o, "cap_max_w", wattle_json_number(model->cap_max_w));
-	json_object_object_add(o, "time_min_s", model->time_min_s > 0 ? wattle_json_number(model->time_min_s) : NULL);
+	json_object_object_add(o, "r2", wattle_json_new_number(model->r2));
+	json_object_object_add(o, "loo_error_pct", wattle_json_new_number(model->loo_error_pct));
+	json_object_object_add(o, "cap_min_w", wattle_json_new_number(model->cap_min_w));
+	json_object_object_add(o, "cap_max_w", wattle_json_new_number(model->cap_max_w));
+	json_object_object_add(o, "time_min_s", model->time_min_s > 0 ? wattle_json_new_number(model->time_min_s) : NULL);
 	json_object_object_add(o, "caps", json_object_new_int64(model->n_caps));
 	json_object_object_add(o, "runs", json_object_new_int64(model->n_runs));
 	json_object_object_add(o, "usable", json_object_new_boolean(usable));

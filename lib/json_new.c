@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "json_number.h"
+#include "json_new.h"
 
 #include <math.h>
 #include <string.h>
@@ -12,7 +12,7 @@ static struct json_object *number_from(double value, const char *text)
 	return strcmp(text, "-0") == 0 ? json_object_new_double_s(0, "0") : json_object_new_double_s(value, text);
 }
 
-struct json_object *wattle_json_number(double value)
+struct json_object *wattle_json_new_number(double value)
 {
 	char text[40];
 	double again;
@@ -26,7 +26,7 @@ struct json_object *wattle_json_number(double value)
 	return number_from(value, text);
 }
 
-struct json_object *wattle_json_estimate(double value, int digits)
+struct json_object *wattle_json_new_estimate(double value, int digits)
 {
 	char text[40];
 
