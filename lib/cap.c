@@ -68,6 +68,14 @@ static void read_limit(struct wattle_zone *zone, uint32_t constraint)
 		limit->max_uw = 0;
 }
 
+/* Where the file is missing or unreadable nothing is known against the zone. */
+static void read_enabled(struct wattle_zone *zone)
+{
+	uint32_t enabled;
+
+	zone->disabled = powercap_sysfs_zone_get_enabled(zone->control, &zone->index, 1, &enabled) == 0 && enabled == 0;
+}
+
 static void read_energy(struct wattle_zone *zone)
 {
 	zone->energy_present =
@@ -107,6 +115,7 @@ static void add_zone(struct wattle_zones *zones, const char *control, uint32_t i
 		if (zone->limit[c].error)
 			note_error(zone->limit[c].error, zone, CONSTRAINT_NAME[c], first, err);
 	}
+	read_enabled(zone);
 	read_energy(zone);
 }
 
@@ -170,18 +179,10 @@ int wattle_zones_read(struct wattle_zones *ret, struct wattle_err *err)
 	return rc;
 }
 
+/* The kernel's driver refuses a locked register with EACCES, and its sysfs file makes ENODATA of whatever the driver says. */
 static const char *hint(int rc)
 {
-	switch (rc) {
-	case -EACCES:
-	case -EPERM:
-		return " (BIOS lock?)";
-	case -ENODATA:
-	case -EIO:
-		return " (driver or firmware)";
-	default:
-		return "";
-	}
+	return rc == -EACCES || rc == -EPERM || rc == -ENODATA ? " (BIOS lock?)" : "";
 }
 
 int wattle_limit_write(const struct wattle_zone *zone, uint32_t constraint, uint64_t wanted_uw, uint64_t *ret_read_uw,
@@ -203,8 +204,8 @@ int wattle_limit_write(const struct wattle_zone *zone, uint32_t constraint, uint
 		return wattle_err_set(err, -wrote, "zone %s %s: wanted %.3f W, reads %.3f W: %s%s", zone->name, name, wanted_w,
 				      (double) read_uw / 1e6, strerror(-wrote), hint(wrote));
 	if (read < 0)
-		return wattle_err_set(err, -read, "zone %s %s: wanted %.3f W, written, can't be read back: %s%s", zone->name, name,
-				      wanted_w, strerror(-read), hint(read));
+		return wattle_err_set(err, -read, "zone %s %s: wanted %.3f W, written, can't be read back: %s", zone->name, name,
+				      wanted_w, strerror(-read));
 	off_uw = read_uw > wanted_uw ? read_uw - wanted_uw : wanted_uw - read_uw;
 	if (off_uw > WATTLE_CAP_TOLERANCE_UW)
 		return wattle_err_set(err, EREMOTEIO, "zone %s %s: wanted %.3f W, reads %.3f W after a write without an error", zone->name,

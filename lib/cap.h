@@ -26,6 +26,7 @@ struct wattle_zone {
 	uint32_t index;          /* zone index below it */
 	char name[32];           /* "package-0": the zone's identity in books and messages; "intel-rapl:1" if its name can't be read */
 	struct wattle_limit limit[WATTLE_CONSTRAINTS];
+	bool disabled;           /* its `enabled` says 0: limits can be written and don't bind (or the BIOS has locked them) */
 	bool energy_present;
 	uint64_t energy_uj, energy_range_uj;
 };

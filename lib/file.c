@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "faultpoint.h"
 
 static int open_trusted(const char *path, const struct wattle_file_rule *rule, struct stat *ret_stat,
 			struct wattle_err *err)
@@ -133,12 +134,14 @@ int wattle_file_replace(int dirfd, const char *name, mode_t mode, const char *te
 	if (n < 0 || (size_t) n >= sizeof(temporary) || strchr(name, '/'))
 		return wattle_err_set(err, EINVAL, "not a file name to be written: %s", name);
 	rc = fill_temporary(dirfd, temporary, mode, text, len);
+	wattle_fault_point("file.synced");
 	if (rc == 0 && renameat(dirfd, temporary, dirfd, name) < 0)
 		rc = -errno;
 	if (rc < 0) {
 		unlinkat(dirfd, temporary, 0);
 		return wattle_err_set(err, -rc, "can't write %s: %s; the old one is kept", name, strerror(-rc));
 	}
+	wattle_fault_point("file.renamed");
 	if (fsync(dirfd) < 0)
 		return wattle_err_set(err, errno, "%s is written, but its folder can't be synced: %s", name, strerror(errno));
 	return 0;

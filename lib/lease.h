@@ -62,10 +62,13 @@ struct wattle_event {
 #define WATTLE_EVENTS_MAX 16
 struct wattle_outcome {
 	uint32_t effective_w;      /* node watts in force; 0: no cap */
-	uint32_t job_w;            /* what this job has of it: min(grant, asks); 0: no entry */
+	uint32_t job_w;            /* what this job has of it: min(grant, asks); 0: no entry. In *_end calls this, grant_w, cap_failed and
+				      job_shared are as they were before the end */
+	uint32_t grant_w;          /* the job's grant; 0: no entry */
 	bool cap_failed;           /* the effective cap is not in force on some limit (now, or since the job's prolog) */
-	bool job_shared;           /* another job had an entry at the same time */
+	bool job_shared;           /* another job had an entry at some time while this job had one */
 	char cap_failure[256];     /* which limit, wanted, read */
+	uint32_t before_w;         /* node watts in force when the call came, as effective_w: for the *_end calls what held until now */
 	uint64_t apply_ns;         /* time spent writing and reading back */
 	uint32_t n_events, n_events_lost;
 	struct wattle_event event[WATTLE_EVENTS_MAX];
@@ -93,10 +96,12 @@ int wattle_lease_sweep(const struct wattle_node *node, struct wattle_outcome *re
 struct wattle_lease_step { uint32_t job_id, step_id, ask_w; struct wattle_proc holder; };
 struct wattle_lease_job {
 	uint32_t job_id; uid_t uid; uint32_t grant_w; bool pending; struct wattle_proc parent;
-	uint64_t since_ns; bool cap_failed; char cap_failure[256];
+	uint64_t since_ns; bool shared, cap_failed; char cap_failure[256];
 };
 struct wattle_lease_limit {
-	char zone[32]; uint32_t constraint; uint64_t baseline_uw, wrote_uw; bool owed;
+	char control[32], zone[32]; uint32_t constraint; uint64_t baseline_uw, wrote_uw; bool owed;
+	uint64_t intent_uw;        /* last asked of the hardware */
+	bool intent_open;          /* journaled, not yet known to have been done */
 };
 struct wattle_book {
 	char boot_id[37];
@@ -105,6 +110,7 @@ struct wattle_book {
 	struct wattle_lease_step *step;
 	struct wattle_lease_limit *limit;
 };
+/* No book, or one of another boot: an empty one. -EINVAL and the like: the book can't be believed; the next transaction will see to it. */
 int wattle_lease_read(const struct wattle_node *node, struct wattle_book **ret, struct wattle_err *err);
 
 #endif

@@ -152,6 +152,8 @@ static uint32_t default_watts(const struct wattle_siteconf *conf, const struct w
 	/* the fullest node it may get */
 	tasks = facts->tasks_per_node ? facts->tasks_per_node : divide_up(facts->tasks ? facts->tasks : 1, nodes->min);
 	cpus = tasks * cpus_per_task(facts);
+	if (cpus < facts->cpus_per_node)
+		cpus = facts->cpus_per_node;
 	if (cpus >= range->cpus)
 		return range->default_w;
 	watts_w = divide_up(cpus * range->default_w, range->cpus);
@@ -208,6 +210,20 @@ static void write_answer(struct wattle_decision *decision)
 		 decision->nodes_min == decision->nodes_max || decision->nodes_bounded ? "" : "at most ", decision->charge_w);
 }
 
+int wattle_decision_resize(struct wattle_decision *decision, uint32_t nodes_min, uint32_t nodes_max, struct wattle_err *err)
+{
+	uint64_t charge_w = (uint64_t) decision->watts_w * nodes_max;
+
+	if (charge_w > WATTLE_CHARGE_MAX_W)
+		return wattle_err_set(err, ERANGE, "%u W/node x %u nodes is more than the %d W that one job can be charged",
+				      decision->watts_w, nodes_max, WATTLE_CHARGE_MAX_W);
+	decision->nodes_min = nodes_min;
+	decision->nodes_max = nodes_max;
+	decision->charge_w = charge_w;
+	write_answer(decision);
+	return 0;
+}
+
 int wattle_decide(const struct wattle_siteconf *conf, const struct wattle_request *request, const struct wattle_facts *facts,
 		  struct wattle_decision *ret, struct wattle_err *err)
 {
@@ -225,14 +241,9 @@ int wattle_decide(const struct wattle_siteconf *conf, const struct wattle_reques
 	else if ((rc = named_watts(&request->power, &range, &nodes, &decision.watts_w, err)) < 0)
 		return rc;
 
-	decision.nodes_min = nodes.min;
-	decision.nodes_max = nodes.max;
 	decision.nodes_bounded = nodes.bounded;
-	decision.charge_w = (uint64_t) decision.watts_w * nodes.max;
-	if (decision.charge_w > WATTLE_CHARGE_MAX_W)
-		return wattle_err_set(err, ERANGE, "%u W/node x %u nodes is more than the %d W that one job can be charged",
-				      decision.watts_w, nodes.max, WATTLE_CHARGE_MAX_W);
-	write_answer(&decision);
+	if ((rc = wattle_decision_resize(&decision, nodes.min, nodes.max, err)) < 0)
+		return rc;
 	*ret = decision;
 	return 0;
 }

@@ -19,6 +19,7 @@ struct wattle_facts {
 	uint32_t tasks;           /* 0: not said */
 	uint32_t cpus_per_task;   /* 0: not said (1) */
 	uint32_t tasks_per_node;  /* 0: not said */
+	uint32_t cpus_per_node;   /* at least so many on each node, 0: not said */
 	bool exclusive;           /* the job takes whole nodes */
 	bool packing_unknown;     /* something besides CPUs (memory, gres, sockets) may limit the tasks on a node */
 };
@@ -46,5 +47,8 @@ struct wattle_decision {
  * On error *ret is untouched; err names the allowed range. -ERANGE: out of range; -EINVAL: can't be decided. */
 int wattle_decide(const struct wattle_siteconf *conf, const struct wattle_request *request,
 		  const struct wattle_facts *facts, struct wattle_decision *ret, struct wattle_err *err);
+
+/* A decision whose node count was changed afterwards: charge and answer follow. -ERANGE: more than can be charged. */
+int wattle_decision_resize(struct wattle_decision *decision, uint32_t nodes_min, uint32_t nodes_max, struct wattle_err *err);
 
 #endif

@@ -31,9 +31,11 @@ AC_DEFUN([WATTLE_CHECK_SLURM], [
     ])
     CPPFLAGS=$save_CPPFLAGS
   ])
+  AS_CASE([$with_slurm], [yes|no], [slurm_prefix=/usr], [slurm_prefix=$with_slurm])
+  slurm_bindir=$slurm_prefix/bin
+  AC_SUBST([slurm_bindir])
   AS_IF([test -z "$slurm_plugindir"], [
     wattle_arch=`$CC -print-multiarch 2>/dev/null`
-    AS_CASE([$with_slurm], [yes|no], [slurm_prefix=/usr], [slurm_prefix=$with_slurm])
     for d in "$slurm_prefix/lib/$wattle_arch/slurm-wlm" "$slurm_prefix/lib64/slurm" "$slurm_prefix/lib/slurm"; do
       AS_IF([test -z "$slurm_plugindir" && test -d "$d"], [slurm_plugindir=$d])
     done

@@ -38,18 +38,12 @@ skipped() {
 # Something that a full run needs is not there.
 missing() { skipped "$1" "missing: ${2-}"; }
 
-# step NAME CMD…: one counted check. Its output is kept, and shown in full if it fails.
+# step NAME CMD…: one counted check. Its output is kept, and shown in full if it fails. CMD is a program, or a function
+# that does not rely on errexit: bash has it off wherever a caller looks at the status.
 step() {
     local name=$1 log=$RUN_LOGS/$RUN_PIECE-${1//[^A-Za-z0-9._-]/_}.log begin=$SECONDS status=0
     shift
-    # A subshell of its own, so that errexit holds inside functions too.
-    set +e
-    (
-        set -e
-        "$@"
-    ) >"$log" 2>&1 </dev/null
-    status=$?
-    set -e
+    ("$@") >"$log" 2>&1 </dev/null || status=$?
     if ((status == 0)); then
         passed "$name"
         say "$RUN_PIECE: $name: ok ($((SECONDS - begin)) s)"
@@ -124,48 +118,23 @@ count_tap() {
 # --- building ----------------------------------------------------------
 deps() { step "packages" "$RUN_CHECKOUT/tests/deps.d/install" "$@"; }
 
-# A copy of the checkout: a user's own ./configure in it would forbid a build beside it, and the checkout stays as
-# it is. Everything that git would commit goes in, so a file that is not added yet is tested too.
-copy_source() {
-    rm -rf "$RUN_SRC"
-    mkdir -p "$RUN_SRC"
-    cd "$RUN_CHECKOUT"
-    if [[ -e .git ]]; then
-        # Files deleted but not committed as deleted are still listed, hence the test.
-        git -c safe.directory='*' ls-files -z -co --exclude-standard |
-            while IFS= read -r -d '' f; do [[ -e $f || -L $f ]] && printf '%s\0' "$f"; done |
-            tar --null --files-from=- -cf - | tar -xf - -C "$RUN_SRC"
-    else
-        tar --exclude-vcs -cf - . | tar -xf - -C "$RUN_SRC"
-    fi
-    cd "$RUN_SRC"
-    find . -type f -printf '%P\n' >"$RUN_DIR/files" # before any is generated
-    ./bootstrap
-}
-
-source_ready() {
-    [[ -e $RUN_DIR/source-ready ]] && return
-    deps build test lint || return
-    step "bootstrap" copy_source || return
-    touch "$RUN_DIR/source-ready"
-}
-
-configure_and_make() {
-    local dir=$1
+# once STAMP FUNCTION …: for what several pieces need; where it failed for one it has failed for all.
+once() {
+    local stamp=$RUN_DIR/done-$1
     shift
-    mkdir -p "$dir"
-    cd "$dir"
-    "$RUN_SRC/configure" --enable-werror "$@"
-    make "$RUN_JOBS"
+    [[ ! -e $stamp ]] || return "$(<"$stamp")"
+    local status=0
+    "$@" || status=$?
+    echo "$status" >"$stamp"
+    ((status == 0)) || say "$RUN_PIECE: can't go on"
+    return "$status"
 }
+
+source_ready() { once source make_source; }
+make_source() { deps build test lint && step "bootstrap" "$RUN_D/copy-source" "$RUN_CHECKOUT" "$RUN_SRC" "$RUN_DIR/files"; }
 
 # The build that most pieces use.
-build_ready() {
-    source_ready || return
-    [[ -e $RUN_DIR/build-ready ]] && return
-    step "build with -Werror" configure_and_make "$RUN_BUILD" || return
-    touch "$RUN_DIR/build-ready"
-}
+build_ready() { source_ready && once build step "build with -Werror" "$RUN_D/build-in" "$RUN_BUILD" "$RUN_SRC"; }
 
 # make check in $1; what it ran is counted one by one, so that its own exit status isn't.
 check_in() {

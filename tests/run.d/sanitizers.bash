@@ -3,6 +3,7 @@
 # The unit and component tests under AddressSanitizer and UndefinedBehaviorSanitizer.
 piece() {
     source_ready
-    step "build with sanitizers" configure_and_make "$RUN_DIR/build-sanitizers" --enable-sanitizers CFLAGS='-g -O1'
+    step "build with sanitizers" "$RUN_D/build-in" "$RUN_DIR/build-sanitizers" "$RUN_SRC" \
+        --enable-sanitizers CFLAGS='-g -O1'
     check_in "$RUN_DIR/build-sanitizers"
 }

@@ -126,7 +126,7 @@ static struct pcfs_zone *add_zone(struct pcfs_tree *tree, enum pcfs_zone_type ty
 		.package = package,
 		.energy = { .unit_nj = type == PCFS_ZONE_DRAM ? PCFS_ENERGY_UNIT_DRAM_NJ : PCFS_ENERGY_UNIT_NJ },
 	};
-	(void)snprintf(zone->dir, sizeof(zone->dir), "%s:%x",
+	(void)snprintf(zone->dir, sizeof(zone->dir), "%.20s:%x",
 		       parent < 0 ? control_names[zone->control] : tree->zone[parent].dir, index & 0xfU);
 	if (type == PCFS_ZONE_DRAM)
 		(void)snprintf(zone->name, sizeof(zone->name), "dram");

@@ -40,7 +40,7 @@ struct pcfs_constraint {
 };
 
 struct pcfs_zone {
-	char dir[40];           /* intel-rapl:0:0 */
+	char dir[24];           /* intel-rapl:0:0 */
 	char name[24];          /* package-0, dram */
 	enum pcfs_zone_type type;
 	unsigned control;       /* index into pcfs_tree.control */

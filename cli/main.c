@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "command.h"
+
+#include <signal.h>
+
+static const struct wattle_command commands[] = {
+	{ "report", wattle_cmd_report, "what a job drew, under which cap, and whether the cap was held" },
+	{ "lease", wattle_cmd_lease, "the leases that cap this node: list, sweep (root)" },
+	{ "check", wattle_cmd_check, "what is wrong with this installation and how to mend it" },
+};
+
+int main(int argc, char **argv)
+{
+	/* so that `wattle … | head` ends with an error that wattle_finish sees, not with a signal */
+	signal(SIGPIPE, SIG_IGN);
+	return wattle_command_dispatch("wattle", "Power and carbon, first-class for batch jobs.", commands,
+				       sizeof(commands) / sizeof(commands[0]), argc, argv);
+}

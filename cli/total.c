@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "total.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lease.h"
+
+#define STEP_INTERACTIVE 0xfffffffau /* as Slurm numbers it: SLURM_INTERACTIVE_STEP */
+
+/* Records start on whole seconds: two that touch may seem to overlap, or leave a gap, by as much. */
+#define GRAIN_S 1.0
+
+struct span {
+	double from_s, to_s;
+};
+
+static bool is_extern(const struct wattle_record *r)
+{
+	return r->step_id == WATTLE_STEP_EXTERN;
+}
+
+static struct span span_of(const struct wattle_record *r)
+{
+	return (struct span){ (double) r->start_s, (double) r->start_s + (r->elapsed_s > 0 ? r->elapsed_s : 0) };
+}
+
+/* by node; there the extern ones first; then by start, the longer first */
+static int for_totals(const void *a, const void *b)
+{
+	const struct wattle_record *x = a, *y = b;
+	int c = strcmp(x->node, y->node);
+
+	if (c)
+		return c;
+	if (is_extern(x) != is_extern(y))
+		return is_extern(x) ? -1 : 1;
+	if (x->start_s != y->start_s)
+		return x->start_s < y->start_s ? -1 : 1;
+	return (x->elapsed_s < y->elapsed_s) - (x->elapsed_s > y->elapsed_s);
+}
+
+/* Seconds of `span` that no span of covered[] has. covered is sorted and disjoint. */
+static double uncovered_s(struct span span, const struct span *covered, size_t n)
+{
+	double left = span.to_s - span.from_s;
+
+	for (size_t i = 0; i < n; i++) {
+		double from = covered[i].from_s > span.from_s ? covered[i].from_s : span.from_s;
+		double to = covered[i].to_s < span.to_s ? covered[i].to_s : span.to_s;
+
+		if (to > from)
+			left -= to - from;
+	}
+	return left > 0 ? left : 0;
+}
+
+/* Adds a span, keeping the list sorted and disjoint. There is room for one more than n. */
+static size_t cover(struct span span, struct span *covered, size_t n)
+{
+	size_t first = 0, last;
+
+	while (first < n && covered[first].to_s < span.from_s)
+		first++;
+	for (last = first; last < n && covered[last].from_s <= span.to_s; last++) {
+		if (covered[last].from_s < span.from_s)
+			span.from_s = covered[last].from_s;
+		if (covered[last].to_s > span.to_s)
+			span.to_s = covered[last].to_s;
+	}
+	memmove(covered + first + 1, covered + last, (n - last) * sizeof(*covered));
+	covered[first] = span;
+	return n - (last - first) + 1;
+}
+
+struct sum {
+	struct wattle_total total;
+	double measured_s;
+};
+
+static void add_node(const struct wattle_record *r, size_t n, struct span *covered, struct sum *sum)
+{
+	struct wattle_total *t = &sum->total;
+	bool unmeasured = false;
+	size_t n_covered = 0;
+
+	for (size_t i = 0; i < n; i++, r++) {
+		struct span span = span_of(r);
+		double whole_s = span.to_s - span.from_s;
+		double part_s = uncovered_s(span, covered, n_covered);
+		double share;
+
+		if (part_s < whole_s && part_s <= GRAIN_S)
+			part_s = 0;
+		share = whole_s > 0 ? part_s / whole_s : n_covered == 0;
+		n_covered = cover(span, covered, n_covered);
+		if (share <= 0)
+			continue;
+		t->node_s += part_s;
+		t->capped_s += r->capped_s * share;
+		t->at_cap_s += r->at_cap_s * share;
+		t->over_s += r->over_s * share;
+		if (r->energy_j < 0) {
+			unmeasured = true;
+			continue;
+		}
+		t->energy_j += r->energy_j * share;
+		t->node_energy_j += r->energy_j * share + r->base_w * part_s;
+		sum->measured_s += part_s;
+	}
+	t->n_nodes++;
+	t->n_unmeasured += unmeasured;
+}
+
+void wattle_total_job(struct wattle_record *records, size_t n, struct wattle_total *ret)
+{
+	struct sum sum = { .total = { .peak_w = -1, .mean_w = -1 } };
+	struct wattle_total *t = &sum.total;
+	struct span *covered = calloc(n + 1, sizeof(*covered));
+
+	if (n == 0 || !covered) {
+		free(covered);
+		*ret = sum.total;
+		return;
+	}
+	qsort(records, n, sizeof(*records), for_totals);
+	t->start_s = records[0].start_s;
+	t->cap_held = true;
+	for (size_t i = 0; i < n; i++) {
+		const struct wattle_record *r = &records[i];
+		int64_t end_s = r->end_s > r->start_s ? r->end_s : r->start_s;
+
+		if (r->start_s < t->start_s)
+			t->start_s = r->start_s;
+		if (end_s > t->end_s)
+			t->end_s = end_s;
+		if (r->energy_j >= 0 && r->peak_w > t->peak_w)
+			t->peak_w = r->peak_w;
+		if (r->grant_w && (t->grant_w == 0 || r->grant_w < t->grant_w))
+			t->grant_w = r->grant_w;
+		if (r->cap_w && (t->cap_w == 0 || r->cap_w < t->cap_w))
+			t->cap_w = r->cap_w;
+		if (r->cap_w) {
+			t->capped = true;
+			t->cap_held = t->cap_held && r->cap_held;
+		}
+		t->shared = t->shared || r->shared;
+	}
+	t->cap_held = t->cap_held && t->capped;
+	for (size_t from = 0, to; from < n; from = to) {
+		for (to = from + 1; to < n && strcmp(records[to].node, records[from].node) == 0;)
+			to++;
+		add_node(records + from, to - from, covered, &sum);
+	}
+	if (sum.measured_s > 0)
+		t->mean_w = t->energy_j / sum.measured_s;
+	free(covered);
+	*ret = *t;
+}
+
+/* batch, extern, interactive, then by number */
+static int64_t step_rank(uint32_t step_id)
+{
+	if (step_id == WATTLE_STEP_BATCH)
+		return -3;
+	if (step_id == WATTLE_STEP_EXTERN)
+		return -2;
+	return step_id == STEP_INTERACTIVE ? -1 : (int64_t) step_id;
+}
+
+static int for_people(const void *a, const void *b)
+{
+	const struct wattle_record *x = a, *y = b;
+	int64_t rx = step_rank(x->step_id), ry = step_rank(y->step_id);
+
+	if (rx != ry)
+		return rx < ry ? -1 : 1;
+	if (x->start_s != y->start_s)
+		return x->start_s < y->start_s ? -1 : 1;
+	return strcmp(x->node, y->node);
+}
+
+void wattle_records_sort(struct wattle_record *records, size_t n)
+{
+	if (n > 1)
+		qsort(records, n, sizeof(*records), for_people);
+}
+
+const char *wattle_step_name(uint32_t step_id, char *buf, size_t size)
+{
+	if (step_id == WATTLE_STEP_BATCH)
+		return "batch";
+	if (step_id == WATTLE_STEP_EXTERN)
+		return "extern";
+	if (step_id == STEP_INTERACTIVE)
+		return "interactive";
+	snprintf(buf, size, "%u", step_id);
+	return buf;
+}
+
+size_t wattle_nodes_missing(char *const *nodes, size_t n_nodes, const struct wattle_record *records, size_t n,
+			    const char **ret_missing)
+{
+	size_t missing = 0;
+
+	for (size_t i = 0; i < n_nodes; i++) {
+		bool there = false;
+
+		for (size_t r = 0; r < n && !there; r++)
+			there = strcmp(records[r].node, nodes[i]) == 0;
+		if (!there)
+			ret_missing[missing++] = nodes[i];
+	}
+	return missing;
+}

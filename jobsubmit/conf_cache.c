@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "jobsubmit.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct wattle_conf {
+	unsigned holders;
+	struct wattle_siteconf *site;
+};
+
+/* What tells one state of the file from the next. */
+struct stamp {
+	bool there;
+	dev_t dev;
+	ino_t ino;
+	off_t size;
+	uid_t uid;
+	mode_t mode;
+	struct timespec changed, modified;
+};
+
+static struct {
+	pthread_mutex_t lock;
+	char path[1024];
+	struct stamp stamp;          /* of the file as last looked at */
+	struct wattle_conf *newest;  /* the last good one; the cache holds it */
+	struct wattle_err wrong;     /* code 0: the file is newest */
+} cache = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static void read_stamp(struct stamp *ret)
+{
+	struct stat st;
+
+	memset(ret, 0, sizeof(*ret));
+	if (lstat(cache.path, &st) < 0)
+		return;
+	ret->there = true;
+	ret->dev = st.st_dev;
+	ret->ino = st.st_ino;
+	ret->size = st.st_size;
+	ret->uid = st.st_uid;
+	ret->mode = st.st_mode;
+	ret->changed = st.st_ctim;
+	ret->modified = st.st_mtim;
+}
+
+static bool same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+static bool same_stamp(const struct stamp *a, const struct stamp *b)
+{
+	return a->there == b->there && a->dev == b->dev && a->ino == b->ino && a->size == b->size && a->uid == b->uid &&
+	       a->mode == b->mode && same_time(&a->changed, &b->changed) && same_time(&a->modified, &b->modified);
+}
+
+static void drop(struct wattle_conf *conf)
+{
+	if (conf && --conf->holders == 0) {
+		free(conf->site);
+		free(conf);
+	}
+}
+
+static int load(struct wattle_conf **ret, struct wattle_err *err)
+{
+	struct wattle_conf *conf = calloc(1, sizeof(*conf));
+	int rc;
+
+	if (!conf)
+		return wattle_err_set(err, ENOMEM, "out of memory for %s", cache.path);
+	conf->holders = 1;
+	rc = wattle_siteconf_read(cache.path, &conf->site, err);
+	if (rc < 0) {
+		free(conf);
+		return rc;
+	}
+	*ret = conf;
+	return 0;
+}
+
+/* One line in the log a change of the file. */
+static void look_again(void)
+{
+	struct wattle_err err = WATTLE_ERR_INIT;
+	struct wattle_conf *conf = NULL;
+	struct stamp stamp;
+
+	read_stamp(&stamp);
+	if (same_stamp(&stamp, &cache.stamp))
+		return;
+	/* the stamp is older than what is read: a file changed meanwhile is read again */
+	cache.stamp = stamp;
+	if (load(&conf, &err) < 0) {
+		cache.wrong = err;
+		slurm_error("wattle: %s: %s", err.text, cache.newest ? "the configuration read before stays in force" :
+			    "NO JOB IS CHARGED OR CAPPED until this is mended; jobs that name watts are refused");
+		return;
+	}
+	drop(cache.newest);
+	cache.newest = conf;
+	cache.wrong.code = 0;
+	slurm_info("wattle: %s read: %u classes, %u partitions", cache.path, conf->site->n_classes, conf->site->n_partitions);
+}
+
+void wattle_conf_open(const char *path)
+{
+	pthread_mutex_lock(&cache.lock);
+	snprintf(cache.path, sizeof(cache.path), "%s", path);
+	/* no file has this inode: the first look always loads, and says so */
+	memset(&cache.stamp, 0xff, sizeof(cache.stamp));
+	cache.stamp.there = true;
+	look_again();
+	pthread_mutex_unlock(&cache.lock);
+}
+
+struct wattle_conf *wattle_conf_acquire(struct wattle_err *why)
+{
+	struct wattle_conf *conf;
+
+	pthread_mutex_lock(&cache.lock);
+	look_again();
+	conf = cache.newest;
+	if (conf)
+		conf->holders++;
+	else if (why)
+		*why = cache.wrong;
+	pthread_mutex_unlock(&cache.lock);
+	return conf;
+}
+
+const struct wattle_siteconf *wattle_conf_site(const struct wattle_conf *conf)
+{
+	return conf ? conf->site : NULL;
+}
+
+void wattle_conf_release(struct wattle_conf *conf)
+{
+	pthread_mutex_lock(&cache.lock);
+	drop(conf);
+	pthread_mutex_unlock(&cache.lock);
+}
+
+void wattle_conf_close(void)
+{
+	pthread_mutex_lock(&cache.lock);
+	drop(cache.newest);
+	cache.newest = NULL;
+	pthread_mutex_unlock(&cache.lock);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef WATTLE_JOBSUBMIT_H
+#define WATTLE_JOBSUBMIT_H
+
+/* What the files of the job_submit plugin know of each other. All of it runs in slurmctld, under its locks and, from 23.02 on, in
+ * several threads at once: no waiting, no exit, bounded work, and no state but the cached configuration. */
+
+#include "err.h"
+#include "grant.h"
+#include "policy.h"
+#include "request.h"
+#include "siteconf.h"
+#include "slurm_compat.h"
+
+/* --- conf_cache.c: the site's configuration, read again when the file changes ---------------------------------------------- */
+
+struct wattle_conf; /* a configuration that stays as it is while somebody holds it */
+
+/* Remembers the path and loads it; says in the log what it found. Never fails. */
+void wattle_conf_open(const char *path);
+/* The newest good configuration, NULL if there never was one; then why says what is wrong. Thread-safe; release it. */
+struct wattle_conf *wattle_conf_acquire(struct wattle_err *why);
+const struct wattle_siteconf *wattle_conf_site(const struct wattle_conf *conf);
+void wattle_conf_release(struct wattle_conf *conf);
+void wattle_conf_close(void);
+
+/* --- words.c: what the user said, wherever it was said --------------------------------------------------------------------- */
+
+struct wattle_words {
+	struct wattle_request request;
+	char said[96];             /* how, for messages: "--power=300", "licence power:1200" */
+	bool explicit_licence, explicit_gres; /* the user named our licence or gres */
+	uint64_t licence_w, gres_w;
+};
+
+/* site may be NULL: then licences and gres are not looked at. -errno: something of ours was said and can't be taken. */
+int wattle_words_collect(const job_desc_msg_t *job_desc, const struct wattle_siteconf *site, struct wattle_words *ret,
+			 struct wattle_err *err);
+
+/* --- script.c: options that only the submission's text still shows; pure functions ----------------------------------------- */
+
+#define WATTLE_SCRIPT_MAX (64 * 1024) /* how far a script is searched */
+#define WATTLE_WORD_MAX 64            /* a value with its NUL; a longer one is cut, and then refused as no power */
+
+struct wattle_option {
+	char word[16];                /* "power" or "power-cap" */
+	char value[WATTLE_WORD_MAX];
+};
+
+/* The last --power or --power-cap in the #SBATCH lines of the first component. True if there is one. */
+bool wattle_script_option(const char *script, size_t len, struct wattle_option *ret);
+/* The same in a command line as Slurm records it, words joined by blanks: options before the program or script of component
+ * (0: the first or only one). Words that follow an option of unknown shape are not trusted: it may miss one, never invent one. */
+bool wattle_submit_line_option(const char *line, size_t len, uint32_t component, struct wattle_option *ret);
+
+/* --- facts.c: a job_desc in the policy's terms ------------------------------------------------------------------------------ */
+
+/* Strings point into job_desc. */
+void wattle_facts_from_job(const job_desc_msg_t *job_desc, struct wattle_facts *ret);
+
+/* --- rewrite.c: the decision, written into the job -------------------------------------------------------------------------- */
+
+/* Removes each WATTLE_*, SPANK_WATTLE_* and option of ours from spank_job_env. -E2BIG: absurdly many entries. */
+int wattle_strip_names(job_desc_msg_t *job_desc, struct wattle_err *err);
+/* Licences and gres for a charge; keeps what else stands there. */
+int wattle_charge_licences(const struct wattle_siteconf *site, const char *present, uint64_t charge_w, char **list, struct wattle_err *err);
+int wattle_charge_gres(const struct wattle_siteconf *site, const char *present, uint64_t watts_w, char **list, struct wattle_err *err);
+/* All of it: charge, grant, node bound, admin_comment. */
+int wattle_rewrite(job_desc_msg_t *job_desc, const struct wattle_siteconf *site, const struct wattle_decision *decision,
+		   struct wattle_err *err);
+/* Gives the job the multi-core data without which Slurm can't copy its record (it would crash), at the values it has anyway. */
+void wattle_keep_copyable(job_desc_msg_t *job_desc);
+/* Our names in a list of gres that are not per node: -EINVAL. */
+int wattle_check_other_gres(const job_desc_msg_t *job_desc, const struct wattle_siteconf *site, struct wattle_err *err);
+
+/* --- submit.c, modify.c: the two calls; they return ESLURM_* ---------------------------------------------------------------- */
+
+int wattle_submit(job_desc_msg_t *job_desc, uint32_t submit_uid, char **err_msg);
+int wattle_modify(job_desc_msg_t *job_desc, void *job_ptr, uint32_t submit_uid, char **err_msg);
+
+/* Puts "wattle: text" where the user sees it, after what other plugins said; err_msg may be NULL. */
+void wattle_tell(char **err_msg, const char *text);
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "jobsubmit.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tres.h"
+
+#define SPANK_ENV_MAX 4096 /* entries of spank_job_env; sbatch sends a handful */
+
+static void set_string(char **field, const char *text)
+{
+	slurm_xfree((void **) field);
+	*field = text && *text ? slurm_xstrdup(text) : NULL;
+}
+
+static bool has_prefix(const char *s, const char *prefix)
+{
+	return strncmp(s, prefix, strlen(prefix)) == 0;
+}
+
+/* The root prolog sees each entry as SPANK_<entry>: whatever could look like ours there is ours alone. */
+static bool is_our_name(const char *entry)
+{
+	return has_prefix(entry, "WATTLE_") || has_prefix(entry, "SPANK_WATTLE_") || has_prefix(entry, "_SLURM_SPANK_OPTION_wattle_");
+}
+
+int wattle_strip_names(job_desc_msg_t *job_desc, struct wattle_err *err)
+{
+	uint32_t kept = 0;
+
+	if (!job_desc->spank_job_env) {
+		job_desc->spank_job_env_size = 0;
+		return 0;
+	}
+	if (job_desc->spank_job_env_size > SPANK_ENV_MAX)
+		return wattle_err_set(err, E2BIG, "%u entries of spank_job_env are more than the %d that are taken",
+				      job_desc->spank_job_env_size, SPANK_ENV_MAX);
+	for (uint32_t i = 0; i < job_desc->spank_job_env_size; i++) {
+		char *entry = job_desc->spank_job_env[i];
+
+		job_desc->spank_job_env[i] = NULL;
+		if (entry && is_our_name(entry))
+			slurm_xfree((void **) &entry);
+		if (entry)
+			job_desc->spank_job_env[kept++] = entry;
+	}
+	job_desc->spank_job_env_size = kept;
+	return 0;
+}
+
+static int append_grant(job_desc_msg_t *job_desc, const struct wattle_decision *decision, struct wattle_err *err)
+{
+	const struct wattle_grant grant = {
+		.watts_w = decision->watts_w, .nodes_min = decision->nodes_min, .nodes_max = decision->nodes_max,
+		.defaulted = decision->defaulted,
+	};
+	char entry[sizeof(WATTLE_GRANT_NAME) + WATTLE_GRANT_MAX] = WATTLE_GRANT_NAME "=";
+	uint32_t n = job_desc->spank_job_env_size;
+	char **env;
+
+	if (wattle_grant_format(&grant, entry + strlen(entry), WATTLE_GRANT_MAX) < 0)
+		return wattle_err_set(err, ENOSPC, "the grant does not fit");
+	env = slurm_xcalloc(n + 2, sizeof(*env), true, false, __FILE__, __LINE__, __func__);
+	if (n > 0)
+		memcpy(env, job_desc->spank_job_env, n * sizeof(*env));
+	env[n] = slurm_xstrdup(entry);
+	slurm_xfree((void **) &job_desc->spank_job_env);
+	job_desc->spank_job_env = env;
+	job_desc->spank_job_env_size = n + 1;
+	return 0;
+}
+
+int wattle_charge_licences(const struct wattle_siteconf *site, const char *present, uint64_t charge_w, char **list,
+			   struct wattle_err *err)
+{
+	char merged[WATTLE_TRES_MAX];
+	int rc = wattle_licence_merge(present, site->licence, charge_w, merged, sizeof(merged), err);
+
+	if (rc == 0)
+		set_string(list, merged);
+	return rc;
+}
+
+int wattle_charge_gres(const struct wattle_siteconf *site, const char *present, uint64_t watts_w, char **list, struct wattle_err *err)
+{
+	char merged[WATTLE_TRES_MAX];
+	int rc = wattle_gres_merge(present, site->gres, watts_w, WATTLE_GRES_PREFIX, merged, sizeof(merged), err);
+
+	if (rc == 0)
+		set_string(list, merged);
+	return rc;
+}
+
+int wattle_check_other_gres(const job_desc_msg_t *job_desc, const struct wattle_siteconf *site, struct wattle_err *err)
+{
+	const char *const lists[] = { job_desc->tres_per_job, job_desc->tres_per_socket, job_desc->tres_per_task };
+	uint64_t count;
+
+	for (size_t i = 0; (site->charge & WATTLE_CHARGE_GRES) && i < sizeof(lists) / sizeof(lists[0]); i++) {
+		int rc = wattle_gres_find(lists[i], site->gres, &count, err);
+
+		if (rc > 0)
+			return wattle_err_set(err, EINVAL, "gres %s is counted per node: say --power=WATTS, or --gres=%s:WATTS", site->gres,
+					      site->gres);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+void wattle_keep_copyable(job_desc_msg_t *job_desc)
+{
+	/* Slurm takes 0 for an unsaid plane size anyway, but only then keeps a multi-core record at all */
+	if (job_desc->plane_size == NO_VAL16)
+		job_desc->plane_size = 0;
+}
+
+int wattle_rewrite(job_desc_msg_t *job_desc, const struct wattle_siteconf *site, const struct wattle_decision *decision,
+		   struct wattle_err *err)
+{
+	int rc = 0;
+
+	if (site->charge & WATTLE_CHARGE_LICENCE)
+		rc = wattle_charge_licences(site, job_desc->licenses, decision->charge_w, &job_desc->licenses, err);
+	if (rc == 0 && (site->charge & WATTLE_CHARGE_GRES))
+		rc = wattle_charge_gres(site, job_desc->tres_per_node, decision->watts_w, &job_desc->tres_per_node, err);
+	if (rc == 0)
+		rc = append_grant(job_desc, decision, err);
+	if (rc < 0)
+		return rc;
+	if (decision->nodes_bounded)
+		job_desc->max_nodes = decision->nodes_max;
+	wattle_keep_copyable(job_desc);
+	set_string(&job_desc->admin_comment, decision->answer);
+	return 0;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef WATTLE_SLURM_COMPAT_H
+#define WATTLE_SLURM_COMPAT_H
+
+/* Everything that differs between Slurm 22.05 and 26.05, and the functions of slurmctld that no installed header declares.
+ * They are resolved by slurmctld when the plugin is loaded: -lslurm would bring a second copy of its globals. */
+
+#include <slurm/slurm.h>
+#include <slurm/slurm_errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Memory of job_desc and *err_msg is Slurm's: glibc's free() on it, or its xfree on glibc's, aborts. Out of memory, they end the
+ * process, so only bounded sizes are asked for. Both take the address of the pointer or the size, never a user's number. */
+extern char *slurm_xstrdup(const char *str);
+extern void slurm_xfree(void **item);
+extern void *slurm_xcalloc(size_t count, size_t size, bool clear, bool try_alloc, const char *file, int line, const char *func);
+
+extern void slurm_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+extern void slurm_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
+extern void slurm_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Weak: a version without them makes the plugin refuse what it can't judge, and slurmctld starts. */
+#define WATTLE_WEAK __attribute__((weak))
+/* A public copy of a job's record; slurm_free_job_desc_msg() frees it. It dereferences the job's multi-core data without
+ * looking: see wattle_keep_copyable(). */
+extern job_desc_msg_t *copy_job_record_to_job_desc(void *job_ptr) WATTLE_WEAK;
+extern void slurm_free_job_desc_msg(job_desc_msg_t *msg) WATTLE_WEAK;
+/* The environment PrologSlurmctld gets: an xmalloc'd, NULL-ended array of xmalloc'd strings. Safe on any job. */
+extern char **job_common_env_vars(void *job_ptr, bool is_complete) WATTLE_WEAK;
+/* ESLURM_JOB_PENDING, ESLURM_ALREADY_DONE or 0. */
+extern int job_alloc_info_ptr(uint32_t uid, void *job_ptr) WATTLE_WEAK;
+extern bool validate_operator(uid_t uid) WATTLE_WEAK;
+extern char *default_part_name WATTLE_WEAK;
+
+/* How a list spells a generic resource. */
+#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(23, 11, 0)
+#define WATTLE_GRES_PREFIX "gres/"
+#else
+#define WATTLE_GRES_PREFIX "gres:"
+#endif
+
+/* job_modify() can tell the user why since 23.02. */
+#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(23, 2, 0)
+#define WATTLE_JOB_MODIFY_ARGS job_desc_msg_t *job_desc, void *job_ptr, uint32_t submit_uid, char **err_msg
+#define WATTLE_JOB_MODIFY_ERR_MSG err_msg
+#else
+#define WATTLE_JOB_MODIFY_ARGS job_desc_msg_t *job_desc, void *job_ptr, uint32_t submit_uid
+#define WATTLE_JOB_MODIFY_ERR_MSG NULL
+#endif
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "jobsubmit.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+void wattle_tell(char **err_msg, const char *text)
+{
+	char all[2048];
+
+	if (!err_msg)
+		return;
+	snprintf(all, sizeof(all), "%.1024s%s%s%s", *err_msg ? *err_msg : "", *err_msg ? "\n" : "",
+		 strncmp(text, "wattle: ", 8) == 0 ? "" : "wattle: ", text);
+	slurm_xfree((void **) err_msg);
+	*err_msg = slurm_xstrdup(all);
+}
+
+/* What the user asked for in Slurm's own words must be what the decision charges. */
+static int check_explicit(const struct wattle_siteconf *site, const struct wattle_words *words, const struct wattle_decision *decision,
+			  struct wattle_err *err)
+{
+	bool from_licence = words->request.power.kind == WATTLE_WATTS_PER_JOB && strncmp(words->said, "licence ", 8) == 0;
+
+	if (words->explicit_licence && !from_licence && words->licence_w != decision->charge_w)
+		return wattle_err_set(err, EINVAL, "licence %s:%" PRIu64 " disagrees with %s, which is %" PRIu64 " W on %u nodes: say one of them",
+				      site->licence, words->licence_w, words->said, decision->charge_w, decision->nodes_max);
+	if (words->explicit_gres && words->gres_w != decision->watts_w)
+		return wattle_err_set(err, EINVAL, "gres %s:%" PRIu64 " disagrees with %s, which is %u W per node: say one of them", site->gres,
+				      words->gres_w, words->said, decision->watts_w);
+	return 0;
+}
+
+static int decide_and_rewrite(job_desc_msg_t *job_desc, const struct wattle_siteconf *site, struct wattle_decision *ret,
+			      struct wattle_err *err)
+{
+	struct wattle_words words;
+	struct wattle_facts facts;
+	int rc;
+
+	wattle_facts_from_job(job_desc, &facts);
+	if (!facts.partitions && !*site->default_partition && &default_part_name)
+		facts.partitions = default_part_name;
+
+	if ((rc = wattle_words_collect(job_desc, site, &words, err)) < 0)
+		;
+	else if ((rc = wattle_check_other_gres(job_desc, site, err)) < 0)
+		;
+	else if ((rc = wattle_decide(site, &words.request, &facts, ret, err)) < 0)
+		;
+	else if ((rc = check_explicit(site, &words, ret, err)) < 0)
+		;
+	else if ((rc = wattle_strip_names(job_desc, err)) < 0)
+		;
+	else
+		rc = wattle_rewrite(job_desc, site, ret, err);
+	return rc;
+}
+
+/* No configuration was ever good: jobs run as if we were not there, but nobody is left to think that a cap is in force, and
+ * no user's grant reaches a node. */
+static int pass_unconfigured(job_desc_msg_t *job_desc, const struct wattle_err *why, struct wattle_err *err)
+{
+	struct wattle_words words;
+	int rc;
+
+	if ((rc = wattle_words_collect(job_desc, NULL, &words, err)) < 0)
+		return rc;
+	if (!wattle_request_empty(&words.request))
+		return wattle_err_set(err, ENOENT, "%s can't be honoured, the site's configuration is missing or wrong (%s): tell your administrator",
+				      words.said, why->text);
+	return wattle_strip_names(job_desc, err);
+}
+
+int wattle_submit(job_desc_msg_t *job_desc, uint32_t submit_uid, char **err_msg)
+{
+	struct wattle_err err = WATTLE_ERR_INIT, why = WATTLE_ERR_INIT;
+	struct wattle_conf *conf = wattle_conf_acquire(&why);
+	struct wattle_decision decision;
+	int rc;
+
+	if (conf)
+		rc = decide_and_rewrite(job_desc, wattle_conf_site(conf), &decision, &err);
+	else
+		rc = pass_unconfigured(job_desc, &why, &err);
+	wattle_conf_release(conf);
+	if (rc < 0) {
+		slurm_info("wattle: submission by uid %u refused: %s", submit_uid, err.text);
+		wattle_tell(err_msg, err.text);
+		return ESLURM_INVALID_TRES;
+	}
+	if (conf)
+		wattle_tell(err_msg, decision.answer);
+	return SLURM_SUCCESS;
+}

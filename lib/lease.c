@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "lease.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "faultpoint.h"
+#include "lease_private.h"
+
+void lease_event(struct wattle_outcome *outcome, enum wattle_event_kind kind, uint32_t job_id, uint32_t step_id,
+		 const char *format, ...)
+{
+	struct wattle_event *event;
+	va_list args;
+
+	if (outcome->n_events >= WATTLE_EVENTS_MAX) {
+		outcome->n_events_lost++;
+		return;
+	}
+	event = &outcome->event[outcome->n_events++];
+	event->kind = kind;
+	event->job_id = job_id;
+	event->step_id = step_id;
+	va_start(args, format);
+	vsnprintf(event->text, sizeof(event->text), format, args);
+	va_end(args);
+}
+
+/* What one call changes in the book, and all that it may know of the call. */
+struct change {
+	int (*make)(struct lease *lease, const struct change *change, struct wattle_err *err);
+	uint32_t job_id, step_id, watts_w;
+	uid_t uid;
+	const struct wattle_proc *proc;
+};
+
+static int check_node(const struct wattle_node *node, struct wattle_err *err)
+{
+	if (!node->run_dir || node->run_dir[0] != '/' || !node->host)
+		return wattle_err_set(err, EINVAL, "the lease book's folder must be an absolute path, and the node have a name");
+	if (node->base_w >= node->min_w || node->min_w > node->max_w)
+		return wattle_err_set(err, EINVAL, "node %s: its class says base_w %u, min_w %u, max_w %u: base_w < min_w <= max_w is needed",
+				      node->host, (unsigned) node->base_w, (unsigned) node->min_w, (unsigned) node->max_w);
+	return 0;
+}
+
+static void mark_shared(struct lease *lease)
+{
+	struct wattle_book *book = lease->book;
+
+	for (uint32_t i = 0; i < book->n_jobs && book->n_jobs > 1; i++)
+		if (!book->job[i].shared) {
+			book->job[i].shared = true;
+			lease->dirty = true;
+		}
+}
+
+static void tell_of_job(const struct lease *lease, uint32_t job_id, struct wattle_outcome *ret)
+{
+	const struct wattle_lease_job *job = lease_job_find(lease->book, job_id);
+
+	if (!job)
+		return;
+	ret->job_w = lease_job_watts(lease->book, job);
+	ret->grant_w = job->grant_w;
+	ret->job_shared = job->shared;
+	ret->cap_failed = job->cap_failed;
+	memcpy(ret->cap_failure, job->cap_failure, sizeof(ret->cap_failure));
+}
+
+/* What stays said when a job's entry could not be made or kept. */
+static void tell_of_failure(struct wattle_outcome *ret)
+{
+	for (uint32_t i = 0; i < ret->n_events && !ret->cap_failed; i++)
+		if (ret->event[i].kind == WATTLE_EVENT_CAP_FAILED) {
+			ret->cap_failed = true;
+			memcpy(ret->cap_failure, ret->event[i].text, sizeof(ret->cap_failure));
+		}
+}
+
+/* The one flow of all calls, with the book locked. */
+static int transact_locked(struct lease *lease, const struct change *change, struct wattle_err *err)
+{
+	struct wattle_err later = WATTLE_ERR_INIT;
+	int rc, applied;
+
+	/* Not before: who waits for the lock must not think entries made meanwhile to be of the future. */
+	lease->now_ns = wattle_boottime_ns();
+	wattle_fault_point("lease.locked");
+	rc = lease_store_load(lease, err);
+	if (rc < 0)
+		return rc;
+	lease->outcome->before_w = lease_effective_watts(lease->book, lease->node);
+	lease_entries_sweep(lease);
+	tell_of_job(lease, change->job_id, lease->outcome);
+	if (change->make)
+		rc = change->make(lease, change, err);
+	mark_shared(lease);
+	wattle_fault_point("lease.changed");
+	/* A change that was refused keeps nobody from finishing what others left undone. */
+	applied = lease_apply(lease, rc < 0 ? &later : err);
+	tell_of_job(lease, change->job_id, lease->outcome);
+	tell_of_failure(lease->outcome);
+	return rc < 0 ? rc : applied;
+}
+
+static int transact(const struct wattle_node *node, const struct change *change, struct wattle_outcome *ret, struct wattle_err *err)
+{
+	struct lease lease = { .node = node, .dirfd = -1, .outcome = ret };
+	struct wattle_err own = WATTLE_ERR_INIT;
+	int rc;
+
+	if (!err)
+		err = &own;
+	memset(ret, 0, sizeof(*ret));
+	rc = check_node(node, err);
+	if (rc == 0)
+		rc = lease_store_open(&lease, true, true, err);
+	if (rc == 0)
+		rc = transact_locked(&lease, change, err);
+	lease_store_close(&lease);
+	free(lease.book);
+	if (rc < 0)
+		wattle_err_wrap(err, "node %s", node->host);
+	return rc;
+}
+
+/* Steps of an earlier run whose slurmstepd still lives stay until it ends: they are holders. */
+static int make_job_begin(struct lease *lease, const struct change *change, struct wattle_err *err)
+{
+	struct wattle_lease_job *job = lease_job_find(lease->book, change->job_id);
+	struct wattle_lease_job entry = { .job_id = change->job_id, .uid = change->uid, .grant_w = change->watts_w, .pending = true,
+					  .since_ns = lease->now_ns };
+
+	if (change->watts_w == 0)
+		return wattle_err_set(err, EINVAL, "job %u: a grant of 0 W", (unsigned) change->job_id);
+	if (change->proc)
+		entry.parent = *change->proc;
+	lease->dirty = true;
+	if (!job)
+		return lease_job_add(lease->book, &entry, err);
+	*job = entry;
+	return 0;
+}
+
+static int make_step_begin(struct lease *lease, const struct change *change, struct wattle_err *err)
+{
+	struct wattle_lease_job *job = lease_job_find(lease->book, change->job_id);
+	struct wattle_lease_step *step, entry = { .job_id = change->job_id, .step_id = change->step_id, .ask_w = change->watts_w,
+						  .holder = *change->proc };
+
+	if (!job)
+		return wattle_err_set(err, ENOENT, "job %u has no lease here: no prolog with a grant ran for it, or its lease was swept",
+				      (unsigned) change->job_id);
+	if (change->watts_w > job->grant_w)
+		lease_event(lease->outcome, WATTLE_EVENT_ASK_ABOVE, change->job_id, change->step_id,
+			    "wattle: %u W asked for, %u W granted to job %u: the step runs at %u W", (unsigned) change->watts_w,
+			    (unsigned) job->grant_w, (unsigned) change->job_id, (unsigned) job->grant_w);
+	lease->dirty = true;
+	job->pending = false;
+	step = lease_step_find(lease->book, change->job_id, change->step_id, change->proc);
+	if (!step)
+		return lease_step_add(lease->book, &entry, err);
+	step->ask_w = change->watts_w;
+	return 0;
+}
+
+static int make_step_end(struct lease *lease, const struct change *change, struct wattle_err *err)
+{
+	const struct wattle_lease_job *job = lease_job_find(lease->book, change->job_id);
+
+	(void) err;
+	if (lease_step_remove(lease->book, change->job_id, change->step_id, change->proc))
+		lease->dirty = true;
+	if (job && !job->pending && !lease_job_has_steps(lease->book, change->job_id))
+		lease->dirty |= lease_job_remove(lease->book, change->job_id);
+	return 0;
+}
+
+static int make_job_end(struct lease *lease, const struct change *change, struct wattle_err *err)
+{
+	(void) err;
+	if (lease_job_remove(lease->book, change->job_id))
+		lease->dirty = true;
+	return 0;
+}
+
+int wattle_lease_job_begin(const struct wattle_node *node, uint32_t job_id, uid_t uid, uint32_t grant_w,
+			   const struct wattle_proc *parent, struct wattle_outcome *ret, struct wattle_err *err)
+{
+	const struct change change = { .make = make_job_begin, .job_id = job_id, .uid = uid, .watts_w = grant_w, .proc = parent };
+
+	return transact(node, &change, ret, err);
+}
+
+int wattle_lease_step_begin(const struct wattle_node *node, uint32_t job_id, uint32_t step_id, uint32_t ask_w,
+			    const struct wattle_proc *holder, struct wattle_outcome *ret, struct wattle_err *err)
+{
+	const struct change change = { .make = make_step_begin, .job_id = job_id, .step_id = step_id, .watts_w = ask_w, .proc = holder };
+
+	return transact(node, &change, ret, err);
+}
+
+int wattle_lease_step_end(const struct wattle_node *node, uint32_t job_id, uint32_t step_id,
+			  const struct wattle_proc *holder, struct wattle_outcome *ret, struct wattle_err *err)
+{
+	const struct change change = { .make = make_step_end, .job_id = job_id, .step_id = step_id, .proc = holder };
+
+	return transact(node, &change, ret, err);
+}
+
+int wattle_lease_job_end(const struct wattle_node *node, uint32_t job_id, struct wattle_outcome *ret, struct wattle_err *err)
+{
+	const struct change change = { .make = make_job_end, .job_id = job_id };
+
+	return transact(node, &change, ret, err);
+}
+
+int wattle_lease_sweep(const struct wattle_node *node, struct wattle_outcome *ret, struct wattle_err *err)
+{
+	const struct change change = { 0 };
+
+	return transact(node, &change, ret, err);
+}
+
+int wattle_lease_read(const struct wattle_node *node, struct wattle_book **ret, struct wattle_err *err)
+{
+	struct wattle_outcome unused;
+	struct lease lease = { .node = node, .dirfd = -1, .outcome = &unused };
+	int rc = lease_store_open(&lease, false, false, err);
+
+	/* Never a job here: nothing to show, and not for a reader to make. */
+	if (rc == 0 || rc == -ENOENT)
+		rc = lease_store_peek(&lease, ret, err);
+	lease_store_close(&lease);
+	return rc;
+}

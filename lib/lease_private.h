@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef WATTLE_LEASE_PRIVATE_H
+#define WATTLE_LEASE_PRIVATE_H
+
+/* What the files of the lease share. lease.c runs the transactions, lease_store.c is the folder, its lock and its two
+ * generations, lease_book.c the book's form, lease_entries.c who holds what, lease_apply.c the hardware.
+ * doc/adr/0001-lease-book.md says why a kill at any instruction is survived. */
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lease.h"
+
+#define LEASE_LIMITS_MAX (WATTLE_ZONES_MAX * WATTLE_CONSTRAINTS)
+#define LEASE_BOOK_BYTES_MAX (8u * 1024 * 1024)
+/* A baseline outside of this was never read from a package: no book is believed that claims so. */
+#define LEASE_BASELINE_MIN_UW 1000000u      /* 1 W */
+#define LEASE_BASELINE_MAX_UW 65535000000u  /* 65.5 kW */
+
+struct lease {
+	const struct wattle_node *node;
+	int dirfd;                    /* run_dir, holds the lock; -1: not open */
+	struct wattle_book *book;
+	bool dirty;                   /* the book in hand differs from the one on disk */
+	bool recovered;               /* in hand is the previous generation: the last one was lost */
+	uint64_t now_ns;              /* of wattle_boottime_ns, read with the lock held */
+	struct wattle_outcome *outcome;
+};
+
+void lease_event(struct wattle_outcome *outcome, enum wattle_event_kind kind, uint32_t job_id, uint32_t step_id,
+		 const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* --- lease_book.c: pure --- */
+
+/* An empty book of this boot with room for everything; NULL: no memory. Freed with free(). */
+struct wattle_book *lease_book_new(const char *boot_id);
+/* *ret is malloc'd, caller frees; -ENOMEM. */
+int lease_book_format(const struct wattle_book *book, char **ret_text, size_t *ret_len);
+/* Fills an empty book. -EINVAL with err: not to be believed, in any part. */
+int lease_book_parse(const char *text, size_t len, struct wattle_book *ret, struct wattle_err *err);
+
+/* --- lease_store.c --- */
+
+/* Opens run_dir (make: makes it), refuses one that is not root's alone, and locks it. */
+int lease_store_open(struct lease *lease, bool make, bool lock, struct wattle_err *err);
+void lease_store_close(struct lease *lease);
+/* Puts the book into lease->book: the last generation, else the previous one, else an empty one. */
+int lease_store_load(struct lease *lease, struct wattle_err *err);
+/* Only looks: -EINVAL and the like if the book can't be believed; *ret empty if there is none of this boot. */
+int lease_store_peek(struct lease *lease, struct wattle_book **ret, struct wattle_err *err);
+int lease_store_save(struct lease *lease, struct wattle_err *err);
+
+/* --- lease_entries.c: the book in hand, no files --- */
+
+struct wattle_lease_job *lease_job_find(const struct wattle_book *book, uint32_t job_id);
+int lease_job_add(struct wattle_book *book, const struct wattle_lease_job *job, struct wattle_err *err);
+/* With its steps. False: there was none. */
+bool lease_job_remove(struct wattle_book *book, uint32_t job_id);
+struct wattle_lease_step *lease_step_find(const struct wattle_book *book, uint32_t job_id, uint32_t step_id,
+					  const struct wattle_proc *holder);
+int lease_step_add(struct wattle_book *book, const struct wattle_lease_step *step, struct wattle_err *err);
+bool lease_step_remove(struct wattle_book *book, uint32_t job_id, uint32_t step_id, const struct wattle_proc *holder);
+bool lease_job_has_steps(const struct wattle_book *book, uint32_t job_id);
+/* Removes what nobody holds any more. */
+void lease_entries_sweep(struct lease *lease);
+
+/* --- lease_apply.c --- */
+
+/* min(grant, least ask of the job's steps). */
+uint32_t lease_job_watts(const struct wattle_book *book, const struct wattle_lease_job *job);
+/* Node watts in force for these entries; 0: no cap. */
+uint32_t lease_effective_watts(const struct wattle_book *book, const struct wattle_node *node);
+
+enum lease_verdict {
+	LEASE_OURS,
+	LEASE_SET_BACK,  /* somebody else put the baseline there */
+	LEASE_FOREIGN,   /* somebody else's value */
+};
+/* Whose value a limit holds. recovered: the last generation is lost, and with it what it meant to write. */
+enum lease_verdict lease_limit_judge(const struct wattle_lease_limit *limit, uint64_t now_uw, bool recovered);
+
+/* Brings the hardware to what the entries say, journaled. 0, or the error that kept the journal from being written: then baselines
+ * were put back all the same and no cap was set. */
+int lease_apply(struct lease *lease, struct wattle_err *err);
+
+#endif

@@ -1,0 +1,59 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What a host's root file system is made of: a base (the machine's own root or a Debian tree), and over it one layer
+# that all hosts of the lab share. Both are read-only below each host's overlay.
+
+# Directories that all hosts share, as a site's would by a network file system and configuration management.
+LAB_SHARED=(/home /root /etc/slurm /etc/wattle /var/lib/wattle /var/spool/wattle)
+
+base_prepare() {
+    case $LAB_SLURM in
+    native) LAB_BASE=/ ;;
+    *) LAB_BASE=$LAB_CACHE/$LAB_SLURM && die "not yet" ;;
+    esac
+}
+
+layer_create() {
+    local l=$LAB_STATE/layer s=$LAB_STATE/shared d base=${LAB_BASE%/} i id
+    for d in "${LAB_SHARED[@]}"; do mkdir -p "$l$d" "$s$d"; done
+    mkdir -p "$l"/{proc,sys,dev,run,tmp,etc/munge,etc/wattle-lab,var/lib/mysql,var/spool/slurmd} "$LAB_STATE/db"
+
+    # Users alice and bob exist in the lab alone.
+    { cat "$base/etc/passwd" && printf '%s:x:%s:%s::/home/%s:/bin/bash\n' alice 70001 70001 alice bob 70002 70002 bob; } \
+        >"$l/etc/passwd"
+    { cat "$base/etc/group" && printf '%s:x:%s:\n' alice 70001 bob 70002; } >"$l/etc/group"
+    install -d -o 70001 -g 70001 -m 700 "$s/home/alice"
+    install -d -o 70002 -g 70002 -m 700 "$s/home/bob"
+    chmod 700 "$s/root"
+    chmod 1711 "$s/var/spool/wattle"
+
+    {
+        printf '127.0.0.1 localhost\n'
+        printf '%s %s\n' "$(host_address ctl)" ctl "$(host_address login)" login
+        for ((i = 1; i <= 64; i++)); do printf '%s n%s\n' "$(host_address "n$i")" "$i"; done
+        for ((i = 1; i <= 16; i++)); do printf '%s k%s\n' "$(host_address "k$i")" "$i"; done
+    } >"$l/etc/hosts"
+    : >"$l/etc/resolv.conf" # no name server: a look-up of anything else fails at once
+    cp "$LAB_D/etc/my.cnf" "$l/etc/wattle-lab/"
+
+    dd if=/dev/urandom of="$l/etc/munge/munge.key" bs=128 count=1 status=none
+    chmod 400 "$l/etc/munge/munge.key"
+    install -d -m 700 "$l/var/log/munge"
+    chmod 700 "$l/etc/munge"
+    chown -R "$(base_id munge)" "$l/etc/munge" "$l/var/log/munge"
+    id=$(base_id slurm)
+    install -d -o "${id%:*}" -g "${id#*:}" "$l"/var/{log/slurm,spool/slurmctld}
+
+    {
+        printf 'base=%q\n' "$LAB_BASE"
+        printf 'shared=('
+        printf '%q ' "${LAB_SHARED[@]}"
+        printf ')\nbinds=(%q)\n' "$LAB_CHECKOUT"
+    } >"$LAB_STATE/mounts"
+}
+
+# uid:gid of a system user of the base.
+base_id() {
+    awk -F: -v name="$1" '$1 == name { print $3 ":" $4; found = 1 } END { exit !found }' "${LAB_BASE%/}/etc/passwd" ||
+        die "no user '$1' in $LAB_BASE/etc/passwd"
+}

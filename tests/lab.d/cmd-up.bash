@@ -1,0 +1,122 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# tests/lab up
+
+for part in room host power slurm base product; do
+    # shellcheck source=/dev/null
+    . "$LAB_D/$part.bash"
+done
+
+lab_up() {
+    LAB_NODES=4 LAB_SLURM=native LAB_JOB_SUBMIT=wattle LAB_SPANK=wattle
+    LAB_SLURM_CONF='' LAB_PLUGSTACK='' LAB_POWER_CONFIG='' LAB_PRODUCT=1
+    local keep='' value
+    while (($#)); do
+        value=${2-}
+        if [[ $1 == --*=* ]]; then
+            set -- "${1%%=*}" "${1#*=}" "${@:2}"
+            value=$2
+        fi
+        case $1 in
+        --nodes | --slurm | --job-submit | --spank | --slurm-conf | --plugstack | --power-config)
+            (($# > 1)) || usage_error "up: $1 wants a value"
+            ;;&
+        --nodes) LAB_NODES=$value && shift ;;
+        --slurm) LAB_SLURM=$value && shift ;;
+        --job-submit) LAB_JOB_SUBMIT=$value && shift ;;
+        --spank) LAB_SPANK=$value && shift ;;
+        --slurm-conf) LAB_SLURM_CONF=$(readable "$1" "$value") && shift ;;
+        --plugstack) LAB_PLUGSTACK=$(readable "$1" "$value") && shift ;;
+        --power-config) LAB_POWER_CONFIG=$(readable "$1" "$value") && shift ;;
+        --no-wattle) LAB_PRODUCT='' LAB_JOB_SUBMIT=none LAB_SPANK=none ;;
+        --keep) keep=1 ;;
+        --k8s | --k8s-only) usage_error "up: $1: Kubernetes nodes are not there yet" ;;
+        *) usage_error "up: unexpected '$1'" ;;
+        esac
+        shift
+    done
+    [[ $LAB_NODES =~ ^[1-9][0-9]?$ && $LAB_NODES -le 64 ]] || usage_error "up: --nodes $LAB_NODES: wanted 1 to 64"
+    [[ $LAB_SLURM =~ ^(native|trixie|sid)$ ]] || usage_error "up: --slurm $LAB_SLURM: wanted native, trixie or sid"
+    case $LAB_JOB_SUBMIT in
+    none | wattle) ;;
+    lua:*) LAB_JOB_SUBMIT=lua:$(readable --job-submit "${LAB_JOB_SUBMIT#lua:}") ;;
+    *) usage_error "up: --job-submit $LAB_JOB_SUBMIT: wanted none, lua:FILE or wattle" ;;
+    esac
+    case $LAB_SPANK in
+    none | wattle) ;;
+    *) LAB_SPANK=$(readable --spank "$LAB_SPANK") ;;
+    esac
+
+    need_root
+    need_owner
+    lab_lock
+    need_owner
+    local options
+    options=$(set | grep -E '^LAB_(NODES|SLURM|JOB_SUBMIT|SPANK|SLURM_CONF|PLUGSTACK|POWER_CONFIG|PRODUCT)=')
+    if lab_find && [[ -e $LAB_STATE/ready ]]; then
+        [[ $(<"$LAB_DIR/options") == "$options" ]] ||
+            die "lab '$LAB_NAME' is up with other options; end it first: tests/lab down"
+        say "lab '$LAB_NAME' is up already"
+        return
+    fi
+    "$LAB_D/install"
+    room_stop # what an `up` that was killed has left
+    # A lab that did not come up is taken down again, by whatever way it fails.
+    [[ -n $keep ]] || trap 'up_failed' EXIT
+    mkdir -p "$LAB_DIR"
+    printf '%s\n' "$LAB_CHECKOUT" >"$LAB_DIR/owner"
+    printf '%s\n' "$options" >"$LAB_DIR/options"
+    up_all
+    : >"$LAB_STATE/ready"
+    trap - EXIT
+    say "lab '$LAB_NAME' is up: $LAB_NODES nodes, $(host_do ctl slurmctld -V)"
+}
+
+up_failed() {
+    say "taking the lab down again (up --keep leaves it)"
+    room_stop
+    lab_unlock
+}
+
+readable() {
+    [[ -f $2 && -r $2 ]] || usage_error "up: $1 $2: no such file"
+    realpath "$2"
+}
+
+up_all() {
+    local host jobs=()
+    base_prepare
+    product_build
+    room_start
+    layer_create
+    product_install
+    for host in ctl login $(lab_nodes); do
+        host_create "$host"
+        (host_boot "$host" && munge_start "$host") &
+        jobs+=($!)
+    done
+    for_all "${jobs[@]}"
+
+    slurm_configure
+    db_up
+    # The nodes need no slurmctld to start: they ask until it answers.
+    jobs=()
+    for host in $(lab_nodes); do
+        slurmd_start "$host" &
+        jobs+=($!)
+    done
+    slurmctld_up || slurmctld_start
+    for_all "${jobs[@]}"
+    slurm_wait_idle
+}
+
+for_all() {
+    local pid
+    for pid in "$@"; do wait "$pid" || exit 1; done
+}
+
+db_up() {
+    db_start
+    slurmdbd_start
+    accounts_create
+}

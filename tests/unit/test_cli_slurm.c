@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "plugin.h"
+#include "program.h"
+#include "runner.h"
+#include "slurm.h"
+
+static void test_sacct(void)
+{
+	struct wattle_slurm_jobs jobs;
+	struct wattle_err err = WATTLE_ERR_INIT;
+	int rc = wattle_sacct_parse("12|12|COMPLETED|alice|1001|1700000000|1700000060|main|n[1-4]|my|odd name\n"
+				    "14|13_1|RUNNING|bob|1002|1700000000|Unknown|main|n1|x\n"
+				    "13|13_2|CANCELLED by 1001|alice|1001|Unknown|1700000001|main|None assigned|y\n",
+				    &jobs, &err);
+
+	CHECK_INT(rc, 0);
+	CHECK_INT(jobs.n, 3);
+	CHECK_INT(jobs.job[0].job_id, 12);
+	CHECK_STRING(jobs.job[0].name, "my|odd name");
+	CHECK_STRING(jobs.job[0].nodes, "n[1-4]");
+	CHECK_INT(jobs.job[0].over, 1);
+	CHECK_INT(jobs.job[0].uid, 1001);
+	CHECK_INT(jobs.job[0].end_s, 1700000060);
+	CHECK_STRING(jobs.job[1].label, "13_1");
+	CHECK_INT(jobs.job[1].over, 0);
+	CHECK_INT(jobs.job[1].end_s, 0);
+	CHECK_INT(jobs.job[2].over, 1);
+	CU_ASSERT_PTR_NULL(jobs.job[2].nodes);
+	wattle_slurm_jobs_free(&jobs);
+	CHECK_INT(wattle_sacct_parse("", &jobs, &err), -2);
+	CHECK_INT(wattle_sacct_parse("garbage\n1|2\n12.batch|12.batch|C|||||||\n", &jobs, &err), -2);
+}
+
+/* sacct -D shows each run of a requeued job */
+static void test_requeued(void)
+{
+	struct wattle_slurm_jobs jobs;
+	struct wattle_err err = WATTLE_ERR_INIT;
+	int rc = wattle_sacct_parse("12|12|REQUEUED|alice|1001|1700000000|1700000060|main|n[1-2]|x\n"
+				    "12|12|NODE_FAIL|alice|1001|1700000100|1700000160|main|n3|x\n"
+				    "12|12|COMPLETED|alice|1001|1700000200|1700000260|main|n4|x\n",
+				    &jobs, &err);
+
+	CHECK_INT(rc, 0);
+	CHECK_INT(jobs.n, 1);
+	CHECK_STRING(jobs.job[0].state, "COMPLETED");
+	CHECK_STRING(jobs.job[0].nodes, "n4");
+	CHECK_STRING(jobs.job[0].nodes_before, "n[1-2],n3");
+	CHECK_INT(jobs.job[0].start_s, 1700000200);
+	wattle_slurm_jobs_free(&jobs);
+}
+
+static void test_scontrol(void)
+{
+	struct wattle_slurm_jobs jobs;
+	struct wattle_err err = WATTLE_ERR_INIT;
+	int rc = wattle_scontrol_jobs_parse(
+		"JobId=5 ArrayJobId=3 ArrayTaskId=2 JobName=n body UserId=alice(1001) GroupId=x(1) JobState=RUNNING Reason=None "
+		"StartTime=1700000000 EndTime=1700003600 Partition=main ReqNodeList=(null) ExcNodeList=(null) NodeList=n[1-2] BatchHost=n1\n"
+		"JobId=6 HetJobId=5 HetJobOffset=1 HetJobIdSet=5-6 JobName=y UserId=bob(1002) JobState=PENDING NodeList=(null)\n",
+		&jobs, &err);
+
+	CHECK_INT(rc, 0);
+	CHECK_INT(jobs.n, 2);
+	CHECK_STRING(jobs.job[0].label, "3_2");
+	CHECK_STRING(jobs.job[0].nodes, "n[1-2]");
+	CHECK_STRING(jobs.job[0].user, "alice");
+	CHECK_INT(jobs.job[0].uid, 1001);
+	CHECK_INT(jobs.job[0].over, 0);
+	CHECK_STRING(jobs.job[1].label, "5+1");
+	CU_ASSERT_PTR_NULL(jobs.job[1].nodes);
+	wattle_slurm_jobs_free(&jobs);
+	CHECK_INT(wattle_scontrol_jobs_parse("slurm_load_jobs error: Invalid job id specified\n", &jobs, &err), -2);
+}
+
+static void test_config(void)
+{
+	static const char text[] = "Configuration data as of 2026\nPrologFlags             = Alloc,Contain\nLicenses = power:5000 \n"
+				   "PlugStackConfig         = (null)\nprologflagsX=no\n";
+	char value[64];
+
+	CHECK_INT(wattle_scontrol_config(text, "PrologFlags", value, sizeof(value)), 1);
+	CHECK_STRING(value, "Alloc,Contain");
+	CHECK_INT(wattle_scontrol_config(text, "licenses", value, sizeof(value)), 1);
+	CHECK_STRING(value, "power:5000");
+	CHECK_INT(wattle_scontrol_config(text, "PlugStackConfig", value, sizeof(value)), 1);
+	CHECK_STRING(value, "");
+	CHECK_INT(wattle_scontrol_config(text, "Prolog", value, sizeof(value)), 0);
+	CHECK_INT(wattle_list_has("Alloc,Contain", "contain"), 1);
+	CHECK_INT(wattle_list_has("Alloc, Contain", "Contain"), 1);
+	CHECK_INT(wattle_list_has("bf_licenses,x=1", "bf_licenses"), 1);
+	CHECK_INT(wattle_list_has("bf_licenses_not,x", "bf_licenses"), 0);
+	CHECK_INT(wattle_list_has("a,x=1", "x"), 1);
+	CHECK_INT(wattle_list_has("", "x"), 0);
+}
+
+static void test_hosts(void)
+{
+	struct wattle_err err = WATTLE_ERR_INIT;
+	char **names = NULL;
+	size_t n = 0;
+
+	CHECK_INT(wattle_slurm_hosts("n2,n1,n2", &names, &n, &err), 0);
+	CHECK_INT(n, 2);
+	CHECK_STRING(names[0], "n1");
+	CHECK_STRING(names[1], "n2");
+	free(names);
+}
+
+static void test_plugstack(void)
+{
+	static const char text[] = "# required spank_wattle.so\noptional /opt/other.so x=1\n"
+				   "required  /usr/lib/slurm/spank_wattle.so conf=/etc/w.conf  # ours\n";
+	char path[64], args[64];
+	bool required = false;
+
+	CHECK_INT(wattle_plugstack_find(text, "spank_wattle", &required, path, sizeof(path), args, sizeof(args)), 1);
+	CHECK_INT(required, 1);
+	CHECK_STRING(path, "/usr/lib/slurm/spank_wattle.so");
+	CHECK_STRING(args, "conf=/etc/w.conf  ");
+	CHECK_INT(wattle_plugstack_find("optional spank_wattle\n", "spank_wattle", &required, path, sizeof(path), args, sizeof(args)), 1);
+	CHECK_INT(required, 0);
+	CHECK_INT(wattle_plugstack_find("required spank_wattle2.so\n", "spank_wattle", &required, path, sizeof(path), args, sizeof(args)), 0);
+	CHECK_INT(wattle_plugstack_find("", "spank_wattle", &required, path, sizeof(path), args, sizeof(args)), 0);
+}
+
+static void test_versions(void)
+{
+	char text[16];
+
+	CHECK_INT(wattle_slurm_version_parse("22.05.8"), 0x160508);
+	CHECK_INT(wattle_slurm_version_parse("26.05.0-0rc1"), 0x1a0500);
+	CHECK_INT(wattle_slurm_version_parse("22.05"), 0);
+	CHECK_INT(wattle_slurm_version_parse("x"), 0);
+	CHECK_INT(wattle_slurm_version_parse(""), 0);
+	wattle_slurm_version_format(0x160508, text, sizeof(text));
+	CHECK_STRING(text, "22.05.8");
+}
+
+/* This program has such an object itself; in its dynamic symbols only because it is exported. */
+__attribute__((visibility("default"))) extern const uint32_t plugin_version;
+const uint32_t plugin_version = 0x160508;
+
+static void test_plugin_file(void)
+{
+	static const char *const junk[] = { "", "\177ELF", "not a plugin at all", NULL };
+	struct wattle_err err = WATTLE_ERR_INIT;
+	char path[] = "/tmp/wattle-test-plugin.XXXXXX";
+	uint32_t version = 0;
+	int fd;
+
+	CHECK_INT(wattle_plugin_version("/proc/self/exe", &version, &err), 0);
+	CHECK_INT(version, plugin_version);
+	CHECK_INT(wattle_plugin_version("/nonexistent", &version, &err), -2);
+	CHECK_INT(wattle_plugin_version("/dev/null", &version, &err), -8);
+	fd = mkstemp(path);
+	CU_ASSERT_FATAL(fd >= 0);
+	close(fd);
+	for (int i = 0; junk[i]; i++) {
+		FILE *f = fopen(path, "w");
+
+		CU_ASSERT_FATAL(f != NULL);
+		fputs(junk[i], f);
+		fclose(f);
+		CHECK_INT(wattle_plugin_version(path, &version, &err), -8);
+	}
+	unlink(path);
+}
+
+/* A damaged file must be refused or read, never crash the reader: cut and flip our own image all over. */
+static void test_damaged_plugin(void)
+{
+	struct wattle_err err = WATTLE_ERR_INIT;
+	char path[] = "/tmp/wattle-test-plugin.XXXXXX";
+	static char image[4 * 1024 * 1024];
+	FILE *self = fopen("/proc/self/exe", "r");
+	size_t len;
+	unsigned seed = 12345;
+	int fd = mkstemp(path), n_refused = 0;
+
+	CU_ASSERT_FATAL(self != NULL && fd >= 0);
+	len = fread(image, 1, sizeof(image), self);
+	fclose(self);
+	for (int round = 0; round < 300; round++) {
+		size_t cut = round < 100 ? len * (size_t) round / 100 : len;
+		size_t at = round < 200 ? (size_t) round % 64 : len - 4096 + (seed = seed * 1103515245 + 12345) % 4096;
+		uint32_t version;
+		char kept = image[at];
+
+		if (round >= 100)
+			image[at] = (char) ~image[at];
+		CU_ASSERT_FATAL(ftruncate(fd, 0) == 0 && pwrite(fd, image, cut, 0) == (ssize_t) cut);
+		n_refused += wattle_plugin_version(path, &version, &err) < 0;
+		image[at] = kept;
+	}
+	CU_ASSERT(n_refused > 100);
+	close(fd);
+	unlink(path);
+}
+
+static void test_programs(void)
+{
+	const char *echo[] = { "/bin/sh", "-c", "echo out; echo err >&2; exit 3", NULL };
+	const char *hang[] = { "/bin/sh", "-c", "sleep 60 & sleep 60", NULL };
+	const char *flood[] = { "/bin/sh", "-c", "while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done", NULL };
+	const char *none[] = { "/nonexistent/program", NULL };
+	const char *time_format[] = { "/bin/sh", "-c", "echo $SLURM_TIME_FORMAT$LC_ALL; cat", NULL };
+	struct wattle_answer answer;
+	struct wattle_err err = WATTLE_ERR_INIT;
+
+	CHECK_INT(wattle_program_ask(echo, 5000, 1000, &answer, &err), 0);
+	CHECK_STRING(answer.text, "out\n");
+	CHECK_STRING(answer.said, "err");
+	CHECK_INT(answer.status, 3);
+	free(answer.text);
+	CHECK_INT(wattle_program_ask(time_format, 5000, 1000, &answer, &err), 0);
+	CHECK_STRING(answer.text, "%sC\n");
+	free(answer.text);
+	CHECK_INT(wattle_program_ask(hang, 200, 1000, &answer, &err), -110);
+	CHECK_HOLDS(err.text, "did not answer within 1 s");
+	CHECK_INT(wattle_program_ask(flood, 5000, 100000, &answer, &err), -27);
+	CHECK_INT(wattle_program_ask(none, 5000, 1000, &answer, &err), -2);
+	CU_ASSERT_PTR_NULL(answer.text);
+}
+
+static const struct test tests[] = {
+	{ "sacct", test_sacct },
+	{ "a requeued job", test_requeued },
+	{ "scontrol show job", test_scontrol },
+	{ "scontrol show config", test_config },
+	{ "host lists", test_hosts },
+	{ "plugstack.conf", test_plugstack },
+	{ "versions", test_versions },
+	{ "the version of a plugin file", test_plugin_file },
+	{ "a damaged plugin file", test_damaged_plugin },
+	{ "asking programs", test_programs },
+	{ NULL, NULL },
+};
+
+int main(void)
+{
+	return run_suite("cli slurm", tests);
+}
