@@ -3,7 +3,7 @@
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
-#include "profile.h"
+#include "profile_common.h"
 
 #ifndef HAVE_GSL
 int wattle_cmd_profile_fit(int argc, char **argv)

@@ -96,7 +96,7 @@ void wattle_plot_text(const struct wattle_plot *plot, bool braille, FILE *to)
 	struct canvas c;
 
 	memset(&c, 0, sizeof(c));
-	wattle_plot_frame(plot, 6, 4, &c.frame);
+	wattle_plot_frame(plot, 6, 6, &c.frame);
 	draw_curve(&c, plot);
 	if (plot->watts_w > 0) {
 		int x = place(plot->watts_w, c.frame.x_min, c.frame.x_max, COLUMNS);

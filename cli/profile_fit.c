@@ -3,7 +3,7 @@
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
-#include "profile.h"
+#include "profile_common.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
-#include "profile.h"
+#include "profile_common.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -152,7 +152,7 @@ int wattle_cmd_profile_watts(int argc, char **argv)
 		options, sizeof(options) / sizeof(options[0]), 1, 1, "wattle-profile(1)",
 	};
 	cleanup_free struct wattle_profile *profile = NULL;
-	struct limits limits;
+	struct limits limits = { 0, 0 };
 	int first, status;
 
 	if (!wattle_options_take(&usage, argc, argv, &first, &status))
