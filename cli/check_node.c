@@ -111,11 +111,12 @@ static void check_report_dir(struct wattle_check *check, const char *path)
 	type = shared_type(path);
 	if (type)
 		wattle_found(check, WATTLE_LEVEL_OK, "folders", "%s is on %s", path, type);
-	else if (check->root && others_write_there(path, check->host))
+	else if (!check->root)
+		wattle_found(check, WATTLE_LEVEL_OK, "folders", "%s is on no network file system: whether it is shared only root can tell", path);
+	else if (others_write_there(path, check->host))
 		wattle_found(check, WATTLE_LEVEL_OK, "folders", "%s holds records of other hosts too: it is shared", path);
 	else {
-		wattle_found(check, WATTLE_LEVEL_WARNING, "folders", "%s is on no network file system and holds no other host's records%s", path,
-			     check->root ? "" : " that you could see");
+		wattle_found(check, WATTLE_LEVEL_WARNING, "folders", "%s is on no network file system and holds no other host's records", path);
 		wattle_mend(check, "share report_dir among nodes and login hosts; `wattle report` names the nodes whose records it lacks");
 	}
 }
@@ -161,10 +162,10 @@ static void say_why_no_zones(struct wattle_check *check)
 	cpuinfo("vendor_id", vendor, sizeof(vendor));
 	cpuinfo("flags", flags, sizeof(flags));
 	if (strstr(flags, "hypervisor"))
-		wattle_mend(check, "this is a virtual machine: power limits belong to its host; give it a class with on_cap_failure=continue "
-				   "or run jobs that need caps on real nodes");
+		wattle_mend(check, "this is a virtual machine: the limits are its host's. Nothing can be capped here: what a job does then, "
+				   "on_cap_failure says");
 	else if (strcmp(vendor, "GenuineIntel") != 0)
-		wattle_mend(check, "this processor (%s) has counters and no package limit in powercap: it can be metered, not capped",
+		wattle_mend(check, "this processor (%s) has counters and no package limit in powercap: jobs here follow on_cap_failure",
 			    vendor[0] ? vendor : "unknown");
 	else if (access("/sys/module/intel_rapl_msr", F_OK) < 0 && access("/sys/module/intel_rapl_common", F_OK) < 0)
 		wattle_mend(check, "modprobe intel_rapl_msr, and name it in /etc/modules-load.d");

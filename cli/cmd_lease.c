@@ -77,7 +77,8 @@ static struct json_object *json_job(const struct wattle_book *book, const struct
 	put(o, "uid", json_object_new_int64(job->uid));
 	put(o, "grant_w", json_object_new_int64(job->grant_w));
 	put(o, "pending", json_object_new_boolean(job->pending));
-	put(o, "age_s", json_object_new_double((double) (now_ns > job->since_ns ? now_ns - job->since_ns : 0) / 1e9));
+	snprintf(b, sizeof(b), "%.3f", (double) (now_ns > job->since_ns ? now_ns - job->since_ns : 0) / 1e9);
+	put(o, "age_s", json_object_new_double_s(strtod(b, NULL), b));
 	put(o, "cap_failure", job->cap_failed ? json_object_new_string(job->cap_failure) : NULL);
 	for (uint32_t i = 0; i < book->n_steps; i++) {
 		const struct wattle_lease_step *step = &book->step[i];

@@ -189,6 +189,14 @@ static bool so_far(const struct part *part)
 	return part->job->state[0] && !part->job->over;
 }
 
+static bool report_going(const struct report *report)
+{
+	for (size_t i = 0; i < report->n_parts; i++)
+		if (so_far(&report->part[i]))
+			return true;
+	return false;
+}
+
 static void print_head(const struct part *part)
 {
 	const struct wattle_slurm_job *job = part->job;
@@ -249,7 +257,8 @@ static void print_part(const struct part *part, const struct report *report)
 		print_total(part);
 	}
 	if (so_far(part))
-		printf("The job has not ended: steps that still run are not in this report.\n");
+		printf("The job has not ended: steps that still run are not in this report%s.\n",
+		       part->records.n ? "" : ", and none has ended yet");
 	if (t->shared)
 		printf("Other jobs ran on the same node at the same time (shared): the joules are the node's, not this job's alone.\n");
 	if (t->n_unmeasured)
@@ -438,13 +447,10 @@ static void print_json(const struct report *report)
 {
 	struct json_object *o = json_object_new_object(), *jobs = json_object_new_array();
 	struct wattle_total all;
-	bool going = false;
 
 	total_all(report, &all);
 	put(o, "job", json_object_new_string(report->id));
-	for (size_t i = 0; i < report->n_parts; i++)
-		going = going || so_far(&report->part[i]);
-	put(o, "so_far", json_object_new_boolean(going));
+	put(o, "so_far", json_object_new_boolean(report_going(report)));
 	json_total(o, &all);
 	for (size_t i = 0; i < report->n_parts; i++)
 		json_object_array_add(jobs, json_part(&report->part[i]));
@@ -514,13 +520,11 @@ static int explain_nothing(const struct report *report, const char *dir, const s
 {
 	const struct part *part = &report->part[0];
 
+	if (report->slurm_err.code == ENOENT)
+		return wattle_fail("job %s: %s, and there are no records of it in %s", report->id, report->slurm_err.text, dir);
 	if (!report->slurm_known && geteuid() != 0 && !args->nodes)
 		return wattle_fail("job %s: Slurm was not asked or did not answer (%s), and only root may list %s: say --nodes=n1,n2",
 				   report->id, report->slurm_err.text, dir);
-	if (report->slurm_known && report->n_parts == 1 && so_far(part))
-		return wattle_fail("job %s is %s and has no record yet: records are written as steps end", report->id, part->job->state);
-	if (report->slurm_known && geteuid() != 0 && part->job->uid != (uid_t) -1 && part->job->uid != geteuid())
-		return wattle_fail("job %s is %s's: only %s and root see its records", report->id, part->job->user, part->job->user);
 	return wattle_fail("job %s: no records in %s: it ran no step under Wattle, or report_dir is not shared with %s (run this there)",
 			   report->id, dir, part->n_nodes ? part->nodes[0] : "its nodes");
 }
@@ -545,9 +549,13 @@ static int report_make(struct report *report, const struct wattle_slurm_jobs *jo
 					   part->job->user);
 		if (rc < 0)
 			return wattle_fail("job %s: %s", part->job->label, err.text);
+		if (part->records.n == 0 && report->slurm_known && geteuid() != 0 && part->job->uid != (uid_t) -1 &&
+		    part->job->uid != geteuid())
+			return wattle_fail("job %s is %s's: only %s and root see its records", part->job->label, part->job->user,
+					   part->job->user);
 		found += part->records.n;
 	}
-	if (found == 0)
+	if (found == 0 && !(report->slurm_known && report_going(report)))
 		return explain_nothing(report, dir, args);
 	if (args->json)
 		print_json(report);

@@ -131,7 +131,7 @@ const char *wattle_text_duration(char *buf, size_t size, double s)
 	if (s < 0 || s > 1e12)
 		snprintf(buf, size, "-");
 	else if (s < 60)
-		snprintf(buf, size, "%.1fs", s);
+		snprintf(buf, size, s == (double) (int) s ? "%.0fs" : "%.1fs", s);
 	else if (whole < 3600)
 		snprintf(buf, size, "%dm%02ds", (int) (whole / 60), (int) (whole % 60));
 	else

@@ -66,10 +66,8 @@ int wattle_strip_names(job_desc_msg_t *job_desc, struct wattle_err *err);
 int wattle_charge_licences(const struct wattle_siteconf *site, const char *present, uint64_t charge_w, char **list, struct wattle_err *err);
 int wattle_charge_gres(const struct wattle_siteconf *site, const char *present, uint64_t watts_w, char **list, struct wattle_err *err);
 /* All of it: charge, grant, node bound, admin_comment. */
-int wattle_rewrite(job_desc_msg_t *job_desc, const struct wattle_siteconf *site, const struct wattle_decision *decision,
-		   struct wattle_err *err);
-/* Gives the job the multi-core data without which Slurm can't copy its record (it would crash), at the values it has anyway. */
-void wattle_keep_copyable(job_desc_msg_t *job_desc);
+int wattle_rewrite(job_desc_msg_t *job_desc, const struct wattle_siteconf *site, const struct wattle_facts *facts,
+		   const struct wattle_decision *decision, struct wattle_err *err);
 /* Our names in a list of gres that are not per node: -EINVAL. */
 int wattle_check_other_gres(const job_desc_msg_t *job_desc, const struct wattle_siteconf *site, struct wattle_err *err);
 

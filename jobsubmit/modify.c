@@ -9,14 +9,20 @@
 
 #include "tres.h"
 
+/* The job as it is. Strings point into the environment it was read from. */
+struct job {
+	struct wattle_grant grant;
+	const char *licences;
+	uint64_t licence_w;   /* our licence in them, 0: none */
+	bool pending;
+};
+
 /* One change of one job. */
 struct change {
-	job_desc_msg_t *asked;          /* what the user changes: everything else is NO_VAL or NULL */
-	const job_desc_msg_t *present;  /* the job as it is */
+	job_desc_msg_t *asked;              /* what is to change: everything else is NO_VAL or NULL */
 	const struct wattle_siteconf *site;
-	struct wattle_grant grant;
-	bool admin;                     /* may override by naming licences, gres or a partition */
-	bool pending;
+	struct job job;
+	bool admin;                         /* may override by naming licences, gres or a partition */
 };
 
 static bool changes_tasks(const job_desc_msg_t *d)
@@ -40,108 +46,92 @@ static bool concerns_us(const job_desc_msg_t *d)
 	return d->partition || changes_tres(d) || changes_nodes(d) || changes_tasks(d);
 }
 
-/* --- the job as it is ------------------------------------------------------------------------------------------------------ */
+/* --- jobs that named no watts ---------------------------------------------------------------------------------------------- */
 
-static const char *find_grant(char *const *env, uint32_t size, const char *name)
+/* True if value is said and is more than what the default was computed for. */
+static bool above(uint32_t value, uint32_t unsaid, uint64_t granted)
 {
-	size_t n = strlen(name);
-
-	for (uint32_t i = 0; env && i < size && env[i]; i++)
-		if (strncmp(env[i], name, n) == 0 && env[i][n] == '=')
-			return env[i] + n + 1;
-	return NULL;
+	return value != unsaid && value > granted;
 }
 
-/* Copying a job that never went through our job_submit could crash slurmctld (wattle_keep_copyable), so this comes first. */
-static bool job_has_grant(void *job_ptr)
+/* Nothing that a share of a node depends on may grow. Each value is held to the submission's by itself: so no series of
+ * changes, each of them harmless, can add up. */
+static bool share_grows(const job_desc_msg_t *asked, const struct wattle_grant *grant)
 {
-	char **env = job_common_env_vars(job_ptr, false);
-	bool found = find_grant(env, UINT32_MAX, "SPANK_" WATTLE_GRANT_NAME) != NULL;
+	uint64_t tasks = grant->tasks ? grant->tasks : 1, per_task = grant->cpus_per_task ? grant->cpus_per_task : 1;
 
-	for (uint32_t i = 0; env && env[i]; i++)
-		slurm_xfree((void **) &env[i]);
-	slurm_xfree((void **) &env);
-	return found;
+	return above(asked->num_tasks, NO_VAL, tasks) || above(asked->min_cpus, NO_VAL, tasks * per_task) ||
+	       above(asked->cpus_per_task, NO_VAL16, per_task) ||
+	       (asked->ntasks_per_node && above(asked->ntasks_per_node, NO_VAL16, grant->tasks_per_node)) ||
+	       above(asked->pn_min_cpus, NO_VAL16, grant->cpus_per_node > per_task ? grant->cpus_per_node : per_task) ||
+	       (asked->min_nodes != NO_VAL && asked->min_nodes < grant->nodes_min) || asked->shared == JOB_SHARED_NONE ||
+	       asked->shared == JOB_SHARED_USER || asked->shared == JOB_SHARED_MCS;
 }
 
-static bool can_see_jobs(void)
+static int check_default(const struct change *change, struct wattle_err *err)
 {
-	return job_common_env_vars && copy_job_record_to_job_desc && slurm_free_job_desc_msg && job_alloc_info_ptr;
+	const struct wattle_request request = WATTLE_REQUEST_INIT;
+	const struct wattle_grant *grant = &change->job.grant;
+	struct wattle_facts facts = { .partitions = change->asked->partition, .exclusive = true };
+	struct wattle_decision whole, share;
+	int rc;
+
+	if (share_grows(change->asked, grant)) {
+		rc = wattle_decide(change->site, &request, &facts, &whole, err);
+		if (rc < 0)
+			return rc;
+		/* who was charged whole nodes may use them as he likes */
+		if (whole.watts_w > grant->watts_w)
+			return wattle_err_set(err, ERANGE, "the job was granted a share, %u W per node, of a node's %u W: submit it again, or with "
+					      "--power=WATTS, to use more of its nodes", grant->watts_w, whole.watts_w);
+	}
+	if (!change->asked->partition)
+		return 0;
+	facts = (struct wattle_facts) {
+		.partitions = change->asked->partition, .nodes_min = grant->nodes_min, .nodes_max = grant->nodes_max,
+		.tasks = grant->tasks, .cpus_per_task = grant->cpus_per_task, .tasks_per_node = grant->tasks_per_node,
+		.cpus_per_node = grant->cpus_per_node,
+	};
+	rc = wattle_decide(change->site, &request, &facts, &share, err);
+	if (rc < 0)
+		return rc;
+	if (share.watts_w > grant->watts_w)
+		return wattle_err_set(err, ERANGE, "partition %s charges such a job %u W per node, it was granted %u W: submit it again there",
+				      change->asked->partition, share.watts_w, grant->watts_w);
+	return 0;
 }
 
 /* --- the rules ------------------------------------------------------------------------------------------------------------- */
 
-static uint32_t asked_or(uint32_t asked, uint32_t present)
+static int check_range(const struct change *change, struct wattle_err *err)
 {
-	return asked != NO_VAL ? asked : present;
-}
-
-static uint16_t asked_or16(uint16_t asked, uint16_t present)
-{
-	return asked != NO_VAL16 ? asked : present;
-}
-
-/* The job as it would be. Strings stay their owners'. */
-static void overlay(const struct change *change, job_desc_msg_t *ret)
-{
-	const job_desc_msg_t *asked = change->asked;
-
-	*ret = *change->present;
-	ret->min_nodes = asked_or(asked->min_nodes, ret->min_nodes);
-	ret->max_nodes = asked_or(asked->max_nodes, ret->max_nodes);
-	ret->num_tasks = asked_or(asked->num_tasks, ret->num_tasks);
-	ret->min_cpus = asked_or(asked->min_cpus, ret->min_cpus);
-	ret->cpus_per_task = asked_or16(asked->cpus_per_task, ret->cpus_per_task);
-	ret->ntasks_per_node = asked_or16(asked->ntasks_per_node, ret->ntasks_per_node);
-	ret->pn_min_cpus = asked_or16(asked->pn_min_cpus, ret->pn_min_cpus);
-	ret->shared = asked_or16(asked->shared, ret->shared);
-	if (asked->partition)
-		ret->partition = asked->partition;
-}
-
-/* The grant must be one that the partition would give: a job that named watts must be in its range, one that named none must not
- * have moved to where its default is more than it was granted. */
-static int check_range(const struct change *change, const struct wattle_facts *now, const struct wattle_facts *then, struct wattle_err *err)
-{
-	struct wattle_request request = WATTLE_REQUEST_INIT;
-	struct wattle_decision before, after;
-	int rc;
+	const struct wattle_grant *grant = &change->job.grant;
+	const struct wattle_request request = { { WATTLE_WATTS_PER_NODE, grant->watts_w } };
+	const struct wattle_facts facts = { .partitions = change->asked->partition, .nodes_max = 1 };
+	struct wattle_decision decision;
 
 	if (change->admin)
 		return 0;
-	if (!change->grant.defaulted) {
-		if (!change->asked->partition)
-			return 0;
-		request.power.kind = WATTLE_WATTS_PER_NODE;
-		request.power.value = change->grant.watts_w;
-		return wattle_decide(change->site, &request, then, &after, err);
-	}
-	if ((rc = wattle_decide(change->site, &request, then, &after, err)) < 0)
-		return rc;
-	/* the site's default may have been raised since: that alone is no reason to refuse */
-	if (after.watts_w <= change->grant.watts_w ||
-	    (wattle_decide(change->site, &request, now, &before, NULL) == 0 && after.watts_w <= before.watts_w))
-		return 0;
-	return wattle_err_set(err, ERANGE, "the job was granted %u W per node and would need %u W after this change: submit it again, or "
-			      "with --power=WATTS", change->grant.watts_w, after.watts_w);
+	if (grant->defaulted)
+		return check_default(change, err);
+	return change->asked->partition ? wattle_decide(change->site, &request, &facts, &decision, err) : 0;
 }
 
 static int check_licences(const struct change *change, uint64_t charge_w, struct wattle_err *err)
 {
 	const char *asked = change->asked->licenses, *name = change->site->licence;
-	uint64_t had_w = 0, count_w = 0;
+	uint64_t count_w = 0;
 	int rc;
 
 	if (!asked || change->admin || !(change->site->charge & WATTLE_CHARGE_LICENCE))
 		return 0;
-	if (wattle_licence_find(change->present->licenses, name, &had_w, err) < 0)
-		had_w = 0;
 	if (!*asked)
-		return wattle_err_set(err, EPERM, "dropping all licences would shed the job's %s:%" PRIu64 ": refused", name, had_w);
+		return wattle_err_set(err, EPERM, "dropping all licences would shed the job's %s:%" PRIu64 ": refused", name,
+				      change->job.licence_w);
 	rc = wattle_licence_find(asked, name, &count_w, err);
 	if (rc < 0)
 		return rc;
-	if (rc > 0 && count_w != had_w && count_w != charge_w)
+	if (rc > 0 && count_w != change->job.licence_w && count_w != charge_w)
 		return wattle_err_set(err, EPERM, "licence %s:%" PRIu64 " is not the job's charge, %" PRIu64 " W: leave it out and it is kept",
 				      name, count_w, charge_w);
 	return 0;
@@ -149,7 +139,7 @@ static int check_licences(const struct change *change, uint64_t charge_w, struct
 
 static int check_gres(const struct change *change, struct wattle_err *err)
 {
-	const char *asked = change->asked->tres_per_node, *name = change->site->gres;
+	const char *name = change->site->gres;
 	uint64_t count_w;
 	int rc;
 
@@ -157,119 +147,129 @@ static int check_gres(const struct change *change, struct wattle_err *err)
 		return 0;
 	if ((rc = wattle_check_other_gres(change->asked, change->site, err)) < 0)
 		return rc;
-	rc = wattle_gres_find(asked, name, &count_w, err);
-	if (rc > 0 && count_w != change->grant.watts_w)
+	rc = wattle_gres_find(change->asked->tres_per_node, name, &count_w, err);
+	if (rc > 0 && count_w != change->job.grant.watts_w)
 		return wattle_err_set(err, EPERM, "gres %s:%" PRIu64 " is not the job's grant, %u W per node: leave it out and it is kept", name,
-				      count_w, change->grant.watts_w);
+				      count_w, change->job.grant.watts_w);
 	return rc < 0 ? rc : 0;
 }
 
-static bool same_text(const char *a, const char *b)
+/* The greatest node count after the change. The record itself can't be seen, the charge can: it is watts x nodes. */
+static uint32_t nodes_max_after(const struct change *change)
 {
-	return strcmp(a ? a : "", b ? b : "") == 0;
+	const struct wattle_grant *grant = &change->job.grant;
+	uint32_t max = grant->nodes_max;
+
+	if ((change->site->charge & WATTLE_CHARGE_LICENCE) && change->job.licence_w >= grant->watts_w)
+		max = (uint32_t) (change->job.licence_w / grant->watts_w);
+	return change->asked->max_nodes == NO_VAL || change->asked->max_nodes == 0 ? max : change->asked->max_nodes;
 }
 
-/* Puts the charge into the change, where it is not there by itself. */
+/* The charge follows a change of nodes; a list that the user named gets the charge back. (admin_comment stays what it was at
+ * submission: Slurm takes no other for a user's change, even from us.) */
 static int follow(const struct change *change, const struct wattle_decision *decision, struct wattle_err *err)
 {
 	const struct wattle_siteconf *site = change->site;
 	job_desc_msg_t *asked = change->asked;
-	bool named_licences = asked->licenses != NULL, named_gres = asked->tres_per_node != NULL;
 	int rc = 0;
 
-	if ((site->charge & WATTLE_CHARGE_LICENCE) && !(change->admin && named_licences)) {
-		rc = wattle_charge_licences(site, named_licences ? asked->licenses : change->present->licenses, decision->charge_w,
-					    &asked->licenses, err);
-		if (rc == 0 && !named_licences && same_text(asked->licenses, change->present->licenses))
-			slurm_xfree((void **) &asked->licenses);
-	}
-	if (rc == 0 && (site->charge & WATTLE_CHARGE_GRES) && named_gres && !change->admin)
+	if ((site->charge & WATTLE_CHARGE_LICENCE) && asked->licenses && !change->admin)
+		rc = wattle_charge_licences(site, asked->licenses, decision->charge_w, &asked->licenses, err);
+	else if ((site->charge & WATTLE_CHARGE_LICENCE) && !asked->licenses && decision->charge_w != change->job.licence_w)
+		rc = wattle_charge_licences(site, change->job.licences, decision->charge_w, &asked->licenses, err);
+	if (rc == 0 && (site->charge & WATTLE_CHARGE_GRES) && asked->tres_per_node && !change->admin)
 		rc = wattle_charge_gres(site, asked->tres_per_node, decision->watts_w, &asked->tres_per_node, err);
-	if (rc == 0 && changes_nodes(asked)) {
-		slurm_xfree((void **) &asked->admin_comment);
-		asked->admin_comment = slurm_xstrdup(decision->answer);
-	}
 	return rc;
 }
 
 static int judge_pending(const struct change *change, struct wattle_err *err)
 {
-	struct wattle_decision decision = { .watts_w = change->grant.watts_w, .defaulted = change->grant.defaulted };
-	struct wattle_facts now, then;
-	job_desc_msg_t after;
+	const struct wattle_grant *grant = &change->job.grant;
+	struct wattle_decision decision = { .watts_w = grant->watts_w, .defaulted = grant->defaulted };
+	job_desc_msg_t *asked = change->asked;
+	uint32_t nodes_min = asked->min_nodes == NO_VAL ? grant->nodes_min : asked->min_nodes, nodes_max;
 	int rc;
 
-	overlay(change, &after);
-	wattle_facts_from_job(change->present, &now);
-	wattle_facts_from_job(&after, &then);
-	if (then.nodes_max == 0)
-		/* the record has none only if an administrator removed it */
-		then.nodes_max = then.nodes_min > change->grant.nodes_max ? then.nodes_min : change->grant.nodes_max;
-	if (then.nodes_min > then.nodes_max)
-		return 0; /* Slurm refuses it */
+	/* to Slurm a maximum of 0 is none at all */
+	if (asked->max_nodes == 0 && !change->admin)
+		return wattle_err_set(err, EINVAL, "a job's nodes need a maximum, for that is what it is charged: say NumNodes=MIN-MAX");
+	nodes_max = nodes_max_after(change);
+	if (nodes_min > nodes_max)
+		nodes_min = nodes_max; /* only the answer shows it; where it is the user's mistake Slurm refuses it */
 
-	if ((rc = check_range(change, &now, &then, err)) < 0)
+	if ((rc = check_range(change, err)) < 0)
 		;
-	else if ((rc = wattle_decision_resize(&decision, then.nodes_min ? then.nodes_min : 1, then.nodes_max, err)) < 0)
+	else if ((rc = wattle_decision_resize(&decision, nodes_min, nodes_max, err)) < 0)
 		;
 	else if ((rc = check_licences(change, decision.charge_w, err)) < 0)
 		;
 	else if ((rc = check_gres(change, err)) < 0)
 		;
-	else
+	else if (changes_nodes(asked) || changes_tres(asked))
 		rc = follow(change, &decision, err);
 	return rc;
 }
 
-/* Slurm lets a user do two things to a running job's charge: drop all its licences, and shrink it, which keeps them. */
+/* Slurm lets a user do two things to a running job's charge: drop all its licences, which is refused, and shrink the job, which
+ * keeps them. Anything else in a list of licences it refuses itself, unless the list is the job's own. */
 static int judge_running(const struct change *change, struct wattle_err *err)
 {
-	uint64_t had_w = 0;
+	job_desc_msg_t *asked = change->asked;
 	int rc;
 
-	if (change->admin || !change->asked->licenses || !(change->site->charge & WATTLE_CHARGE_LICENCE))
-		return change->admin ? 0 : check_gres(change, err);
-	if (wattle_licence_find(change->present->licenses, change->site->licence, &had_w, err) < 0)
-		had_w = 0;
-	if ((rc = check_licences(change, had_w, err)) < 0)
+	if (change->admin)
+		return 0;
+	if ((rc = check_gres(change, err)) < 0 || (rc = check_licences(change, change->job.licence_w, err)) < 0)
 		return rc;
-	return wattle_charge_licences(change->site, change->asked->licenses, had_w, &change->asked->licenses, err);
+	if (!asked->licenses || !(change->site->charge & WATTLE_CHARGE_LICENCE))
+		return 0;
+	return wattle_charge_licences(change->site, asked->licenses, change->job.licence_w, &asked->licenses, err);
 }
 
-static int judge_copy(struct change *change, void *job_ptr, struct wattle_err *err)
+static const char *find_name(char *const *env, const char *name)
 {
-	const char *grant = find_grant(change->present->spank_job_env, change->present->spank_job_env_size, WATTLE_GRANT_NAME);
+	size_t n = strlen(name);
+
+	for (; env && *env; env++)
+		if (strncmp(*env, name, n) == 0 && (*env)[n] == '=')
+			return *env + n + 1;
+	return NULL;
+}
+
+static int judge_job(struct change *change, void *job_ptr, char *const *env, struct wattle_err *err)
+{
+	const char *grant = find_name(env, "SPANK_" WATTLE_GRANT_NAME);
 	int rc;
 
 	if (!grant)
-		return 0;
-	rc = wattle_grant_parse(grant, &change->grant, err);
+		return 0; /* submitted before us, or without a configuration */
+	rc = wattle_grant_parse(grant, &change->job.grant, err);
 	if (rc < 0)
 		return change->admin ? 0 : rc;
 	if (!change->site)
-		return change->admin ? 0 : wattle_err_set(err, ENOENT, "the job's charge can't be checked, the site's configuration is missing "
-							  "or wrong: tell your administrator");
-	change->pending = job_alloc_info_ptr(0, job_ptr) == ESLURM_JOB_PENDING;
-	return change->pending ? judge_pending(change, err) : judge_running(change, err);
+		return change->admin ? 0 : wattle_err_set(err, ENOENT, "the job's charge can't be checked, the site's configuration is missing or "
+							  "wrong: tell your administrator");
+	change->job.licences = find_name(env, "SLURM_JOB_LICENSES");
+	if (wattle_licence_find(change->job.licences, change->site->licence, &change->job.licence_w, NULL) <= 0)
+		change->job.licence_w = 0; /* an administrator's doing */
+	change->job.pending = job_alloc_info_ptr(0, job_ptr) == ESLURM_JOB_PENDING;
+	return change->job.pending ? judge_pending(change, err) : judge_running(change, err);
 }
 
 static int judge(job_desc_msg_t *asked, void *job_ptr, const struct wattle_siteconf *site, uint32_t uid, struct wattle_err *err)
 {
 	struct change change = { .asked = asked, .site = site, .admin = uid == 0 || (validate_operator && validate_operator(uid)) };
-	job_desc_msg_t *present;
+	char **env;
 	int rc;
 
-	if (!can_see_jobs())
+	if (!job_common_env_vars || !job_alloc_info_ptr)
 		return change.admin ? 0 : wattle_err_set(err, ENOSYS, "this Slurm does not show jobs to plugins: their charge can't be checked, and "
 							 "only administrators may change them");
-	if (!job_has_grant(job_ptr))
-		return 0; /* older than us */
-	present = copy_job_record_to_job_desc(job_ptr);
-	if (!present)
-		return wattle_err_set(err, ENOMEM, "the job's record can't be copied");
-	change.present = present;
-	rc = judge_copy(&change, job_ptr, err);
-	slurm_free_job_desc_msg(present);
+	env = job_common_env_vars(job_ptr, false);
+	rc = judge_job(&change, job_ptr, env, err);
+	for (uint32_t i = 0; env && env[i]; i++)
+		slurm_xfree((void **) &env[i]);
+	slurm_xfree((void **) &env);
 	return rc;
 }
 

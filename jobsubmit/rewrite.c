@@ -50,9 +50,10 @@ int wattle_strip_names(job_desc_msg_t *job_desc, struct wattle_err *err)
 	return 0;
 }
 
-static int append_grant(job_desc_msg_t *job_desc, const struct wattle_decision *decision, struct wattle_err *err)
+static int append_grant(job_desc_msg_t *job_desc, const struct wattle_facts *facts, const struct wattle_decision *decision,
+			struct wattle_err *err)
 {
-	const struct wattle_grant grant = {
+	struct wattle_grant grant = {
 		.watts_w = decision->watts_w, .nodes_min = decision->nodes_min, .nodes_max = decision->nodes_max,
 		.defaulted = decision->defaulted,
 	};
@@ -60,6 +61,12 @@ static int append_grant(job_desc_msg_t *job_desc, const struct wattle_decision *
 	uint32_t n = job_desc->spank_job_env_size;
 	char **env;
 
+	if (decision->defaulted) {
+		grant.tasks = facts->tasks;
+		grant.cpus_per_task = facts->cpus_per_task;
+		grant.tasks_per_node = facts->tasks_per_node;
+		grant.cpus_per_node = facts->cpus_per_node;
+	}
 	if (wattle_grant_format(&grant, entry + strlen(entry), WATTLE_GRANT_MAX) < 0)
 		return wattle_err_set(err, ENOSPC, "the grant does not fit");
 	env = slurm_xcalloc(n + 2, sizeof(*env), true, false, __FILE__, __LINE__, __func__);
@@ -110,15 +117,8 @@ int wattle_check_other_gres(const job_desc_msg_t *job_desc, const struct wattle_
 	return 0;
 }
 
-void wattle_keep_copyable(job_desc_msg_t *job_desc)
-{
-	/* Slurm takes 0 for an unsaid plane size anyway, but only then keeps a multi-core record at all */
-	if (job_desc->plane_size == NO_VAL16)
-		job_desc->plane_size = 0;
-}
-
-int wattle_rewrite(job_desc_msg_t *job_desc, const struct wattle_siteconf *site, const struct wattle_decision *decision,
-		   struct wattle_err *err)
+int wattle_rewrite(job_desc_msg_t *job_desc, const struct wattle_siteconf *site, const struct wattle_facts *facts,
+		   const struct wattle_decision *decision, struct wattle_err *err)
 {
 	int rc = 0;
 
@@ -127,12 +127,11 @@ int wattle_rewrite(job_desc_msg_t *job_desc, const struct wattle_siteconf *site,
 	if (rc == 0 && (site->charge & WATTLE_CHARGE_GRES))
 		rc = wattle_charge_gres(site, job_desc->tres_per_node, decision->watts_w, &job_desc->tres_per_node, err);
 	if (rc == 0)
-		rc = append_grant(job_desc, decision, err);
+		rc = append_grant(job_desc, facts, decision, err);
 	if (rc < 0)
 		return rc;
 	if (decision->nodes_bounded)
 		job_desc->max_nodes = decision->nodes_max;
-	wattle_keep_copyable(job_desc);
 	set_string(&job_desc->admin_comment, decision->answer);
 	return 0;
 }

@@ -24,11 +24,9 @@ extern void slurm_debug(const char *format, ...) __attribute__((format(printf, 1
 
 /* Weak: a version without them makes the plugin refuse what it can't judge, and slurmctld starts. */
 #define WATTLE_WEAK __attribute__((weak))
-/* A public copy of a job's record; slurm_free_job_desc_msg() frees it. It dereferences the job's multi-core data without
- * looking: see wattle_keep_copyable(). */
-extern job_desc_msg_t *copy_job_record_to_job_desc(void *job_ptr) WATTLE_WEAK;
-extern void slurm_free_job_desc_msg(job_desc_msg_t *msg) WATTLE_WEAK;
-/* The environment PrologSlurmctld gets: an xmalloc'd, NULL-ended array of xmalloc'd strings. Safe on any job. */
+/* The environment PrologSlurmctld gets: an xmalloc'd, NULL-ended array of xmalloc'd strings. It is how we look at a job:
+ * copy_job_record_to_job_desc() shows more, but reads two files, dereferences data that a job has only once it was tried for
+ * scheduling, and slurm_free_job_desc_msg() aborts on the environment in it (seen on 22.05.8; the same code in 24.11). */
 extern char **job_common_env_vars(void *job_ptr, bool is_complete) WATTLE_WEAK;
 /* ESLURM_JOB_PENDING, ESLURM_ALREADY_DONE or 0. */
 extern int job_alloc_info_ptr(uint32_t uid, void *job_ptr) WATTLE_WEAK;

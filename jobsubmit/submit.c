@@ -55,7 +55,7 @@ static int decide_and_rewrite(job_desc_msg_t *job_desc, const struct wattle_site
 	else if ((rc = wattle_strip_names(job_desc, err)) < 0)
 		;
 	else
-		rc = wattle_rewrite(job_desc, site, ret, err);
+		rc = wattle_rewrite(job_desc, site, &facts, ret, err);
 	return rc;
 }
 

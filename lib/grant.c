@@ -6,15 +6,33 @@
 #include <stdio.h>
 #include <string.h>
 
+static void add_count(char *text, size_t size, const char *key, uint32_t count)
+{
+	size_t used = strlen(text);
+
+	if (count > 0)
+		snprintf(text + used, size - used, " %s=%" PRIu32, key, count);
+}
+
 int wattle_grant_format(const struct wattle_grant *grant, char *text, size_t size)
 {
-	char nodes[32] = "";
-	int n;
+	char whole[WATTLE_GRANT_MAX]; /* eight numbers at most: it always fits */
+	size_t used;
 
+	snprintf(whole, sizeof(whole), "v1 watts=%" PRIu32, grant->watts_w);
+	used = strlen(whole);
 	if (grant->nodes_max > 0)
-		snprintf(nodes, sizeof(nodes), " nodes=%" PRIu32 "-%" PRIu32, grant->nodes_min, grant->nodes_max);
-	n = snprintf(text, size, "v1 watts=%" PRIu32 "%s%s", grant->watts_w, nodes, grant->defaulted ? " default=1" : "");
-	return n < 0 || (size_t) n >= size ? -ENOSPC : 0;
+		snprintf(whole + used, sizeof(whole) - used, " nodes=%" PRIu32 "-%" PRIu32, grant->nodes_min, grant->nodes_max);
+	add_count(whole, sizeof(whole), "default", grant->defaulted);
+	add_count(whole, sizeof(whole), "tasks", grant->tasks);
+	add_count(whole, sizeof(whole), "cpt", grant->cpus_per_task);
+	add_count(whole, sizeof(whole), "tpn", grant->tasks_per_node);
+	add_count(whole, sizeof(whole), "cpn", grant->cpus_per_node);
+	used = strlen(whole);
+	if (used >= size)
+		return -ENOSPC;
+	memcpy(text, whole, used + 1);
+	return 0;
 }
 
 /* A plain decimal number that fills [s, end); no sign, no blanks, which strtoul would take. */
@@ -44,8 +62,8 @@ static int read_range(const char *s, const char *end, uint32_t *ret_min, uint32_
 	return *ret_min > *ret_max ? -EINVAL : 0;
 }
 
-enum key { KEY_WATTS, KEY_NODES, KEY_DEFAULT, KEY_COUNT };
-static const char *const key_names[KEY_COUNT] = { "watts", "nodes", "default" };
+enum key { KEY_WATTS, KEY_NODES, KEY_DEFAULT, KEY_TASKS, KEY_CPT, KEY_TPN, KEY_CPN, KEY_COUNT };
+static const char *const key_names[KEY_COUNT] = { "watts", "nodes", "default", "tasks", "cpt", "tpn", "cpn" };
 
 static int read_word(const char *word, const char *end, unsigned *seen, struct wattle_grant *grant)
 {
@@ -69,6 +87,14 @@ static int read_word(const char *word, const char *end, unsigned *seen, struct w
 		return read_count(equals + 1, end, &grant->watts_w);
 	case KEY_NODES:
 		return read_range(equals + 1, end, &grant->nodes_min, &grant->nodes_max);
+	case KEY_TASKS:
+		return read_count(equals + 1, end, &grant->tasks);
+	case KEY_CPT:
+		return read_count(equals + 1, end, &grant->cpus_per_task);
+	case KEY_TPN:
+		return read_count(equals + 1, end, &grant->tasks_per_node);
+	case KEY_CPN:
+		return read_count(equals + 1, end, &grant->cpus_per_node);
 	default:
 		if (read_count(equals + 1, end, &flag) < 0 || flag > 1)
 			return -EINVAL;

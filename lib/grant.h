@@ -17,6 +17,8 @@ struct wattle_grant {
 	uint32_t watts_w;               /* per node, the greatest of the plan, > 0 */
 	uint32_t nodes_min, nodes_max;  /* for people; 0: not said */
 	bool defaulted;                 /* "default=1": no watts were asked for */
+	/* What a default was computed for, 0: not said; the node needs none of it, a later change of the job is held to it. */
+	uint32_t tasks, cpus_per_task, tasks_per_node, cpus_per_node;
 };
 
 /* Writes at most size bytes with NUL. -ENOSPC if it does not fit. */

@@ -9,7 +9,10 @@ LAB_SHARED=(/home /root /etc/slurm /etc/wattle /var/lib/wattle /var/spool/wattle
 base_prepare() {
     case $LAB_SLURM in
     native) LAB_BASE=/ ;;
-    *) LAB_BASE=$LAB_CACHE/$LAB_SLURM && die "not yet" ;;
+    *)
+        LAB_BASE=$LAB_CACHE/$LAB_SLURM
+        "$LAB_D/tree-make" "$LAB_SLURM" "$LAB_BASE" || exit 1
+        ;;
     esac
 }
 
@@ -45,7 +48,7 @@ layer_create() {
     install -d -o "${id%:*}" -g "${id#*:}" "$l"/var/{log/slurm,spool/slurmctld}
 
     {
-        printf 'base=%q\n' "$LAB_BASE"
+        printf 'base=%q\nmunge=%q\nslurm=%q\n' "$LAB_BASE" "$(base_id munge)" "$id"
         printf 'shared=('
         printf '%q ' "${LAB_SHARED[@]}"
         printf ')\nbinds=(%q)\n' "$LAB_CHECKOUT"
@@ -56,4 +59,15 @@ layer_create() {
 base_id() {
     awk -F: -v name="$1" '$1 == name { print $3 ":" $4; found = 1 } END { exit !found }' "${LAB_BASE%/}/etc/passwd" ||
         die "no user '$1' in $LAB_BASE/etc/passwd"
+}
+
+# base_run WHERE CMD…: on the machine, or inside the Debian tree of that name. Both see the checkout and the cache.
+base_run() {
+    local where=$1
+    shift
+    if [[ $where == native ]]; then
+        "$@"
+    else
+        unshare --mount --propagation private -- "$LAB_D/tree-run" "$LAB_CACHE/$where" "$LAB_CACHE" "$LAB_CHECKOUT" "$@"
+    fi
 }

@@ -73,7 +73,11 @@ lab_up() {
 }
 
 up_failed() {
+    local jobs
     say "taking the lab down again (up --keep leaves it)"
+    mapfile -t jobs < <(jobs -p)
+    ((${#jobs[@]} == 0)) || kill "${jobs[@]}" 2>/dev/null || true
+    wait
     room_stop
     lab_unlock
 }
@@ -88,6 +92,8 @@ up_all() {
     base_prepare
     product_build
     room_start
+    cp "$LAB_DIR/options" "$LAB_STATE/"
+    [[ -z $LAB_POWER_CONFIG ]] || cp "$LAB_POWER_CONFIG" "$LAB_STATE/power.conf"
     layer_create
     product_install
     for host in ctl login $(lab_nodes); do
@@ -107,6 +113,7 @@ up_all() {
     done
     slurmctld_up || slurmctld_start
     for_all "${jobs[@]}"
+    for host in $(lab_nodes); do agent_start "$host"; done
     slurm_wait_idle
 }
 

@@ -101,7 +101,7 @@ cgroup_dirs() {
 cgroup_join() {
     local d
     while read -r d; do
-        [[ ! -d $d ]] || echo $$ >"$d/cgroup.procs"
+        [[ ! -d $d ]] || echo "$BASHPID" >"$d/cgroup.procs"
     done < <(cgroup_dirs "$1")
 }
 

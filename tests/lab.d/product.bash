@@ -1,5 +1,71 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Wattle itself, built from this checkout and installed into the lab's layer.
-product_build() { :; }
-product_install() { :; }
+# Wattle itself, built from this checkout and installed into the lab's layer; and powercapfs, which always runs on the
+# machine. Builds are kept in the cache, one for each checkout and Slurm: of a copy of the sources, so that a
+# checkout in which somebody ran ./configure does no harm, nor one that is edited while it is compiled.
+
+product_paths() {
+    local key
+    key=$(printf '%s' "$LAB_CHECKOUT" | sha256sum)
+    LAB_BUILDS=$LAB_CACHE/build-${key:0:12}
+    LAB_POWERCAPFS=$LAB_BUILDS/native/tests/lab.d/powercapfs/powercapfs
+}
+
+product_build() {
+    local lock
+    product_paths
+    mkdir -p "$LAB_BUILDS"
+    exec {lock}>"$LAB_BUILDS/lock"
+    flock "$lock"
+    LAB_LOG=$LAB_BUILDS/build.log
+    {
+        source_copy "$LAB_BUILDS/src" && build_one native tests/lab.d/powercapfs/powercapfs
+    } >"$LAB_LOG" 2>&1 || die_log "building powercapfs failed"
+    if [[ -n $LAB_PRODUCT && -z ${WATTLE_LAB_BUILD-} ]]; then
+        build_one "$LAB_SLURM" all install >>"$LAB_LOG" 2>&1 || die_log "building Wattle failed"
+    fi
+    exec {lock}>&-
+}
+
+# What git would commit, with its times, so that make does what is needed and no more.
+source_copy() {
+    local copy=$1 list=$LAB_BUILDS/files gone
+    mkdir -p "$copy"
+    touch "$list"
+    if [[ -e $LAB_CHECKOUT/.git ]]; then
+        # A file that was deleted but not committed as deleted is still listed.
+        git -c safe.directory='*' -C "$LAB_CHECKOUT" ls-files -co --exclude-standard | sort -u |
+            while IFS= read -r f; do if [[ -f $LAB_CHECKOUT/$f ]]; then printf '%s\n' "$f"; fi; done
+    else
+        (cd "$LAB_CHECKOUT" && find . -type f ! -name '*.o' ! -name '*.lo' -printf '%P\n' | sort)
+    fi >"$list.new"
+    comm -23 "$list" "$list.new" | while IFS= read -r gone; do rm -f "$copy/$gone"; done
+    tar -C "$LAB_CHECKOUT" -cf - --verbatim-files-from --files-from="$list.new" | tar -C "$copy" -xf -
+    mv "$list.new" "$list"
+    # Names, sizes and times of everything: a build made of just this needs no make.
+    (cd "$copy" && xargs -d '\n' stat -c '%n %s %.9Y' <"$list") | sha256sum >"$LAB_BUILDS/source-id"
+}
+
+# build_one WHERE TARGET…: builds for the machine or a Debian tree; `install` is staged for the labs to come.
+build_one() {
+    local where=$1 dir=$LAB_BUILDS/$1 done=$LAB_BUILDS/$1.${2//\//_}
+    shift
+    cmp -s "$LAB_BUILDS/source-id" "$done" && return
+    rm -f "$done"
+    mkdir -p "$dir"
+    base_run "$where" "$LAB_D/build-in" "$LAB_BUILDS/src" "$dir" "$LAB_BUILDS/stage-$where" "$@" || return
+    cp "$LAB_BUILDS/source-id" "$done"
+}
+
+product_install() {
+    [[ -n $LAB_PRODUCT ]] || return 0
+    local layer=$LAB_STATE/layer
+    if [[ -n ${WATTLE_LAB_BUILD-} ]]; then
+        LAB_LOG=$LAB_STATE/install.log
+        make -C "$WATTLE_LAB_BUILD" install DESTDIR="$layer" >"$LAB_LOG" 2>&1 || die_log "make install in $WATTLE_LAB_BUILD failed"
+    else
+        cp -a "$LAB_BUILDS/stage-$LAB_SLURM/." "$layer/"
+    fi
+    cp "$LAB_D/etc/wattle.conf" "$LAB_STATE/shared/etc/wattle/"
+    install -d -m 755 "$LAB_STATE/shared/etc/wattle/profiles" "$LAB_STATE/shared/var/lib/wattle/carbon"
+}

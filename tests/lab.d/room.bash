@@ -12,6 +12,11 @@ room_start() {
     mkdir -p "$LAB_ROOM"
     exec {ready}< <(
         lock_close
+        # Held as long as the room is: a tree that hosts run from is not replaced.
+        if [[ $LAB_BASE != / ]]; then
+            exec {tree}<"$LAB_BASE.lock"
+            flock -s "$tree"
+        fi
         exec setsid unshare --mount --pid --net --ipc --uts --fork -- \
             "$LAB_D/room-boot" "$LAB_DIR" </dev/null 2>"$LAB_DIR/room.log"
     )

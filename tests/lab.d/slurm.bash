@@ -113,3 +113,10 @@ accounts_create() {
         m add qos lowpower set GrpTRES=license/power=600
         m modify account root,astro,bio set qos=normal,lowpower defaultqos=normal' || die_log "sacctmgr failed"
 }
+
+agent_start() {
+    LAB_LOG=$LAB_STATE/hosts/$1/upper/var/log/slurm/wattle-agent.log
+    # shellcheck disable=SC2016
+    host_do "$1" sh -c '! command -v wattle-agent >/dev/null || setsid -f wattle-agent >>/var/log/slurm/wattle-agent.log 2>&1' \
+        </dev/null || die_log "$1: wattle-agent does not start"
+}

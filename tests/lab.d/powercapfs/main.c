@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,8 +72,14 @@ static int parse_args(int argc, char **argv, struct args *args)
 		(void)fputs(usage, stderr);
 		return 3;
 	}
-	if (!realpath(argv[optind], args->mountpoint)) {
-		(void)fprintf(stderr, "powercapfs: mount point %s: %s\n", argv[optind], strerror(errno));
+	struct stat st;
+	int errnum = 0;
+	if (!realpath(argv[optind], args->mountpoint) || stat(args->mountpoint, &st) < 0)
+		errnum = errno;
+	else if (!S_ISDIR(st.st_mode))
+		errnum = ENOTDIR;
+	if (errnum) {
+		(void)fprintf(stderr, "powercapfs: mount point %s: %s\n", argv[optind], strerror(errnum));
 		return 2;
 	}
 	return 0;
@@ -125,21 +132,25 @@ static struct fuse *mount_fs(struct pcfs_sim *sim, const char *mountpoint, struc
 	return fuse;
 }
 
-/* Once the mount answers, tells the waiting parent and lets go of the terminal. */
+/* Once the mount answers, tells the waiting parent and lets go of the terminal; if it doesn't, ends the session. */
 struct herald {
 	const char *mountpoint;
 	int ready_fd;
+	int result;             /* 0 or -errno */
 };
 
 static void *announce(void *arg)
 {
-	const struct herald *herald = arg;
+	struct herald *herald = arg;
 	struct stat st;
 	char ok = 0;
 
 	/* Answered by our own workers: this can't return before the loop serves. */
-	if (stat(herald->mountpoint, &st) < 0)
+	if (stat(herald->mountpoint, &st) < 0) {
+		herald->result = -errno;
+		(void)kill(getpid(), SIGTERM);
 		return NULL;
+	}
 	if (herald->ready_fd >= 0) {
 		int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -188,6 +199,10 @@ static int serve(struct pcfs_sim *sim, struct fuse *fuse, struct herald *herald,
 			(void)fuse_loop_mt(fuse, config);
 			fuse_unmount(fuse);
 			(void)pthread_join(herald_thread, NULL);
+			r = herald->result;
+			if (r < 0)
+				(void)pcfs_err_set(err, -r, "mounted on %s, but it does not answer: %s", herald->mountpoint,
+						   strerror(-r));
 		}
 		pcfs_loop_stop(sim, loop_thread);
 	}
@@ -199,7 +214,7 @@ static int serve(struct pcfs_sim *sim, struct fuse *fuse, struct herald *herald,
 static int run(const struct args *args, int ready_fd)
 {
 	struct pcfs_sim *sim = calloc(1, sizeof(*sim));
-	struct herald herald = { args->mountpoint, ready_fd };
+	struct herald herald = { args->mountpoint, ready_fd, 0 };
 	struct pcfs_err err = { "out of memory" };
 	struct fuse *fuse = NULL;
 	int r = -ENOMEM;
