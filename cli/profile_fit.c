@@ -14,7 +14,7 @@
 #include <json-c/json.h>
 
 #include "cleanup.h"
-#include "model_fit.h"
+#include "fit/model_fit.h"
 #include "profile_json.h"
 
 #define CSV_BYTES_MAX (1024 * 1024)

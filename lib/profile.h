@@ -5,7 +5,7 @@
 /* What is known of an application: its sweep, the slowdown model fitted to it, how it scales, and where all that comes from.
  *
  *   {"name": "nbody", "unit": "s",                            unit of time_s; "1/throughput": compares, but is no time
- *    "sweep": [{"cap_w": 300, "time_s": 61.2, "energy_j": 17100}, …],          may be empty; energy_j may be missing or null
+ *    "sweep": [{"cap_w": 300, "time_s": 61.2, "energy_j": 17100}, …],          may be empty or missing; so may energy_j
  *    "scaling": [{"nodes": 1, "throughput": 1757.9, "power_w": 54.8}, …],      may be missing
  *    "fit": {"form": "hyperbolic", "coef": {"a", "b", "c"},   quadratic: {"A", "B", "C", "x0": 1}
  *            "r2", "loo_error_pct", "cap_min_w", "cap_max_w", "time_min_s", "caps", "runs", "usable": true, "why": ""},

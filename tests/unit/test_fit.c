@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fit_solve.h"
-#include "model_fit.h"
+#include "fit/fit_solve.h"
+#include "fit/model_fit.h"
 #include "runner.h"
 #include "sweeps.h"
 

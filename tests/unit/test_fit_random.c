@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "model_fit.h"
+#include "fit/model_fit.h"
 #include "runner.h"
 #include "sweeps.h"
 
