@@ -105,7 +105,7 @@ static bool above_floor(struct verdict *v)
 
 	if (slope >= FLOOR_SLOPE * above || (above - slope) * width <= noise_between(v, 0, 1))
 		return true;
-	return REFUSE(v, "flat part: %g W is no slower than %g W (%.1f%% and %.1f%%), so the hardware's floor lies above it; leave "
+	return REFUSE(v, "flat part: %g W is hardly slower than %g W (%.1f%% and %.1f%%), so the hardware's floor lies above it; leave "
 		      "out the caps under the floor", cap_w(v, 0), cap_w(v, 1), 100 * slowdown(v, 0), 100 * slowdown(v, 1));
 }
 

@@ -183,6 +183,9 @@ static void test_refused(void)
 	CHECK_HOLDS(fit(WATTLE_FORM_HYPERBOLIC).why, "outlier: 180 W");
 	SET({ { 100, 13 }, { 150, 11.1 }, { 200, 12.4 }, { 250, 10 }, { 300, 12.6 }, { 350, 10.4 }, { 400, 12 } });
 	refused("not monotone");
+	/* monotone, but it bends the other way: no model says so much as 80% of it */
+	SET({ { 100, 20 }, { 150, 18.9 }, { 200, 18.3 }, { 250, 17.5 }, { 300, 17 }, { 350, 10 } });
+	CHECK_HOLDS(fit(WATTLE_FORM_HYPERBOLIC).why, "poor fit: R2 0.");
 }
 
 static void test_noise_above_effect(void)

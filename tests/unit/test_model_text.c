@@ -102,7 +102,7 @@ static void test_hostile(void)
 		{ "linear=0.03", "linear=1e400", -EINVAL }, { "linear=0.03", "linear=0,03", -EINVAL }, { "linear=0.03", "linear=0.03x", -EINVAL },
 		{ "linear=0.03", "linear=", -EINVAL }, { "square=0.08", "linear=0.08", -EINVAL }, { "min=100", "min=300", -ERANGE },
 		{ "min=100", "min=0", -ERANGE }, { "max=242.5", "max=1e300", -ERANGE }, { "r2=0.998", "r2=0.1", -ERANGE },
-		{ "r2=0.998", "r2=2", -ERANGE }, { "caps=6", "caps=3", -ERANGE }, { "caps=6", "caps=6.5", -EINVAL },
+		{ "r2=0.998", "r2=2", -ERANGE }, { "caps=6", "caps=3", -ERANGE }, { "caps=6", "caps=6.5", -EINVAL }, { "caps=6", "caps=6 caps=6", -EINVAL },
 		{ "caps=6", "caps=99999999999", -EINVAL }, { "runs=18", "runs=-1", -EINVAL }, { "scaling=1:", "scaling=0:", -EINVAL },
 		{ ",2:", ",1:", -EINVAL }, { ",2:", ",:", -EINVAL }, { ":109.8", "", -EINVAL }, { ":109.8", ":109.8,", -EINVAL },
 		{ ":109.8", ":-1", -ERANGE }, { "loo=0.66", "loo", -EINVAL }, { "loo=0.66", "=1", -EINVAL }, { "time=61.25", "time=-1", -ERANGE },
