@@ -83,7 +83,7 @@ static void print_x_labels(const struct wattle_plot_frame *f, FILE *to)
 		char label[24];
 		int n = snprintf(label, sizeof(label), "%g", x), at = MARGIN + place(x, f->x_min, f->x_max, COLUMNS) - n / 2;
 
-		if (n > 0 && at >= 0 && (size_t) (at + n) < sizeof(line) && (at == 0 || line[at - 1] == ' ') && line[at] == ' ')
+		if (n > 0 && at >= 0 && (size_t) at + (size_t) n < sizeof(line) && (at == 0 || line[at - 1] == ' ') && line[at] == ' ')
 			memcpy(line + at, label, (size_t) n);
 	}
 	for (size_t n = strlen(line); n > 0 && line[n - 1] == ' '; n--)

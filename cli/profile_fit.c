@@ -97,8 +97,8 @@ static void note_origin(const struct arguments *args, struct wattle_provenance *
 	time_t now = time(NULL);
 	struct tm tm;
 
-	if (gmtime_r(&now, &tm))
-		strftime(p->date, sizeof(p->date), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	if (!gmtime_r(&now, &tm) || strftime(p->date, sizeof(p->date), "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		p->date[0] = '\0';
 	snprintf(p->command, sizeof(p->command), "%s", args->command ? args->command : "");
 	snprintf(p->host_class, sizeof(p->host_class), "%s", args->class_name ? args->class_name : "");
 	snprintf(p->source, sizeof(p->source), "%s", strcmp(args->sweep, "-") == 0 ? "" : args->sweep);
