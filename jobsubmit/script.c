@@ -139,28 +139,46 @@ bool wattle_script_option(const char *script, size_t len, struct wattle_option *
 
 /* --- command lines -------------------------------------------------------------------------------------------------------- */
 
-/* Options of sbatch, srun and salloc that take no value. After any other one without '=' the next word is its value. */
-static bool takes_no_value(const struct span *word)
+/* What a word that begins with '-' says of the next one. */
+enum follows { NOTHING_FOLLOWS, A_VALUE_FOLLOWS, NOBODY_KNOWS };
+
+static bool is_one_of(const struct span *word, const char *const *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (word->len == 2 + strlen(names[i]) && memcmp(word->start + 2, names[i], word->len - 2) == 0)
+			return true;
+	return false;
+}
+
+static enum follows what_follows(const struct span *word)
 {
 	static const char *const flags[] = {
-		"--hold", "--exclusive", "--wait", "--contiguous", "--parsable", "--test-only", "--requeue", "--no-requeue",
-		"--overcommit", "--oversubscribe", "--share", "--ignore-pbs", "--use-min-nodes", "--reboot", "--spread-job", "--quiet",
-		"--verbose", "--no-kill", "--no-shell", "--no-bell", "--bell", "--immediate", "--pty", "--label", "--unbuffered",
-		"--overlap", "--exact", "--preserve-env", "--disable-status", "--multi-prog", "--wait-all-nodes", "--get-user-env",
-		"--nice", "--propagate", "--kill-command", "--x11", "--slurmd-debug", "--stepmgr", "--interactive", "--async",
+		"hold", "exclusive", "wait", "contiguous", "parsable", "test-only", "requeue", "no-requeue", "overcommit", "oversubscribe",
+		"share", "ignore-pbs", "use-min-nodes", "reboot", "spread-job", "quiet", "verbose", "no-kill", "no-shell", "no-bell", "bell",
+		"immediate", "pty", "label", "unbuffered", "overlap", "exact", "preserve-env", "disable-status", "multi-prog",
+		"get-user-env", "nice", "x11", "stepmgr", "propagate",
+	};
+	static const char *const valued[] = {
+		"account", "array", "begin", "chdir", "comment", "constraint", "cpus-per-gpu", "cpus-per-task", "cores-per-socket", "deadline",
+		"dependency", "distribution", "error", "exclude", "export", "gpus", "gpus-per-node", "gpus-per-task", "gpus-per-socket", "gres",
+		"gres-flags", "hint", "input", "job-name", "licenses", "mail-type", "mail-user", "mem", "mem-per-cpu", "mem-per-gpu", "mincpus",
+		"mpi", "nodelist", "nodes", "ntasks", "ntasks-per-core", "ntasks-per-gpu", "ntasks-per-node", "ntasks-per-socket", "open-mode",
+		"output", "partition", "priority", "profile", "qos", "reservation", "signal", "sockets-per-node", "switches", "tasks-per-node",
+		"threads-per-core", "time", "time-min", "tmp", "wckey",
 	};
 
-	if (word->len > 2 && word->start[1] == '-') {
-		for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
-			if (span_is(word, flags[i]))
-				return true;
-		return false;
+	if (memchr(word->start, '=', word->len))
+		return NOTHING_FOLLOWS;
+	if (word->start[1] == '-') {
+		if (is_one_of(word, flags, sizeof(flags) / sizeof(flags[0])))
+			return NOTHING_FOLLOWS;
+		return is_one_of(word, valued, sizeof(valued) / sizeof(valued[0])) ? A_VALUE_FOLLOWS : NOBODY_KNOWS;
 	}
-	/* short ones may stand together; -I, -k and -K take a value only in the same word */
+	/* short ones: flags may stand together, a value may be in the same word */
 	for (size_t i = 1; i < word->len; i++)
 		if (!strchr("HWsOQvkIKlXuEZ", word->start[i]))
-			return false;
-	return true;
+			return i + 1 == word->len ? A_VALUE_FOLLOWS : NOTHING_FOLLOWS;
+	return NOTHING_FOLLOWS;
 }
 
 bool wattle_submit_line_option(const char *line, size_t len, uint32_t component, struct wattle_option *ret)
@@ -199,19 +217,16 @@ bool wattle_submit_line_option(const char *line, size_t len, uint32_t component,
 			break; /* the script or program */
 		} else {
 			enum option_shape shape = read_option(&word, &option);
-			/* "-N4", "--nodes=4": the value is in the word */
-			bool joined = memchr(word.start, '=', word.len) || (word.start[1] != '-' && word.len > 2);
+			enum follows follows = what_follows(&word);
 
 			if (shape == WHOLE && at == component) {
 				*ret = option;
 				found = true;
 			}
 			value_ours = shape == VALUE_FOLLOWS;
-			value_next = value_ours || (!joined && !takes_no_value(&word));
-			if (span_is(&word, "--wrap"))
-				break; /* its text is the user's, of any number of words */
-			if (word.len > 7 && memcmp(word.start, "--wrap=", 7) == 0)
-				break;
+			if (shape == NOT_OURS && (follows == NOBODY_KNOWS || (word.len >= 7 && memcmp(word.start, "--wrap=", 7) == 0)))
+				break; /* the next word may be a value or the program, or the rest of a value of many words */
+			value_next = value_ours || (shape == NOT_OURS && follows == A_VALUE_FOLLOWS);
 		}
 	}
 	return found;

@@ -69,21 +69,24 @@ static const char *read_range(const char *s, struct range *ret)
 /* True if the len digits at host are spelled as one of the ranges after '[' would be. */
 static bool in_ranges(const char *ranges, const char *host, size_t len)
 {
+	const char *s = ranges - 1;
 	uint64_t number;
+	bool found = false;
 
 	if (read_number(host, len, &number) != len)
 		return false;
-	for (const char *s = ranges; s; s = *s == ',' ? s + 1 : NULL) {
-		struct range r;
+	/* to the end, found or not: a malformed list holds nothing */
+	do {
 		size_t natural = digits_of(number);
+		struct range r;
 
-		s = read_range(s, &r);
+		s = read_range(s + 1, &r);
 		if (!s)
 			return false;
 		if (number >= r.first && number <= r.last && len == (natural > r.width ? natural : r.width))
-			return true;
-	}
-	return false;
+			found = true;
+	} while (*s == ',');
+	return found;
 }
 
 /* One part of the list, [p, end), against a whole host name. */

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "faultpoint.h"
@@ -121,7 +120,6 @@ static int transact(const struct wattle_node *node, const struct change *change,
 	if (rc == 0)
 		rc = transact_locked(&lease, change, err);
 	lease_store_close(&lease);
-	free(lease.book);
 	if (rc < 0)
 		wattle_err_wrap(err, "node %s", node->host);
 	return rc;

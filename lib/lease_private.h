@@ -23,6 +23,7 @@ struct lease {
 	const struct wattle_node *node;
 	int dirfd;                    /* run_dir, holds the lock; -1: not open */
 	struct wattle_book *book;
+	char *on_disk;                /* the last generation as it stands on disk, malloc'd; NULL: there is none */
 	bool dirty;                   /* the book in hand differs from the one on disk */
 	bool recovered;               /* in hand is the previous generation: the last one was lost */
 	uint64_t now_ns;              /* of wattle_boottime_ns, read with the lock held */
@@ -45,6 +46,7 @@ int lease_book_parse(const char *text, size_t len, struct wattle_book *ret, stru
 
 /* Opens run_dir (make: makes it), refuses one that is not root's alone, and locks it. */
 int lease_store_open(struct lease *lease, bool make, bool lock, struct wattle_err *err);
+/* Unlocks, and frees what is in hand. */
 void lease_store_close(struct lease *lease);
 /* Puts the book into lease->book: the last generation, else the previous one, else an empty one. */
 int lease_store_load(struct lease *lease, struct wattle_err *err);

@@ -16,7 +16,6 @@
 
 #define BOOK "book"
 #define BOOK_PREV "book.prev"
-#define PREV_NEW ".book.prev.new"
 #define BAD_MAX 16 /* kept for people to look at */
 #define LOCK_WAIT_MS 10000u
 
@@ -77,6 +76,10 @@ int lease_store_open(struct lease *lease, bool make, bool lock, struct wattle_er
 
 void lease_store_close(struct lease *lease)
 {
+	free(lease->book);
+	free(lease->on_disk);
+	lease->book = NULL;
+	lease->on_disk = NULL;
 	if (lease->dirfd < 0)
 		return;
 	/* Said and not left to close: a child that another thread just forked has the descriptor too. */
@@ -91,7 +94,9 @@ static bool our_trouble(int rc)
 	return rc == -ENOMEM || rc == -EMFILE || rc == -ENFILE || rc == -EACCES || rc == -EINTR;
 }
 
-static int read_generation(const struct lease *lease, const char *name, const char *boot_id, struct wattle_book **ret, struct wattle_err *err)
+/* ret_text, unless NULL: the file as it is, malloc'd. */
+static int read_generation(const struct lease *lease, const char *name, const char *boot_id, struct wattle_book **ret, char **ret_text,
+			   struct wattle_err *err)
 {
 	const struct wattle_file_rule rule = { .max_bytes = LEASE_BOOK_BYTES_MAX };
 	cleanup_free struct wattle_book *book = NULL;
@@ -118,6 +123,10 @@ static int read_generation(const struct lease *lease, const char *name, const ch
 	}
 	*ret = book;
 	book = NULL;
+	if (ret_text) {
+		*ret_text = text;
+		text = NULL;
+	}
 	return 0;
 }
 
@@ -151,11 +160,11 @@ static int boot_id_now(char ret[37], struct wattle_err *err)
 	return 0;
 }
 
-/* 0 with *ret, -ENOENT if there is none to be believed, else what kept us from looking. */
-static int load_generation(struct lease *lease, const char *name, const char *boot_id, struct wattle_book **ret, struct wattle_err *err)
+/* 0 with lease->book, -ENOENT if there is none to be believed, else what kept us from looking. */
+static int load_generation(struct lease *lease, const char *name, const char *boot_id, char **ret_text, struct wattle_err *err)
 {
 	struct wattle_err why = WATTLE_ERR_INIT;
-	int rc = read_generation(lease, name, boot_id, ret, &why);
+	int rc = read_generation(lease, name, boot_id, &lease->book, ret_text, &why);
 
 	if (rc == 0 || rc == -ENOENT)
 		return rc;
@@ -175,10 +184,10 @@ int lease_store_load(struct lease *lease, struct wattle_err *err)
 
 	if (rc < 0)
 		return rc;
-	rc = load_generation(lease, BOOK, boot_id, &lease->book, err);
+	rc = load_generation(lease, BOOK, boot_id, &lease->on_disk, err);
 	if (rc != -ENOENT)
 		return rc;
-	rc = load_generation(lease, BOOK_PREV, boot_id, &lease->book, err);
+	rc = load_generation(lease, BOOK_PREV, boot_id, NULL, err);
 	if (rc == 0) {
 		lease->recovered = true;
 		lease->dirty = true;
@@ -201,27 +210,14 @@ int lease_store_peek(struct lease *lease, struct wattle_book **ret, struct wattl
 
 	if (rc < 0)
 		return rc;
-	rc = read_generation(lease, BOOK, boot_id, ret, err);
+	rc = read_generation(lease, BOOK, boot_id, ret, NULL, err);
 	if (rc != -ENOENT)
 		return rc;
 	*ret = lease_book_new(boot_id);
 	return *ret ? 0 : wattle_err_set(err, ENOMEM, "out of memory for the lease book");
 }
 
-/* The generation on disk gets a second name before the new one takes its place: at no time is there none. */
-static int keep_previous(int dirfd, struct wattle_err *err)
-{
-	unlinkat(dirfd, PREV_NEW, 0);
-	if (linkat(dirfd, BOOK, dirfd, PREV_NEW, 0) < 0) {
-		if (errno == ENOENT)
-			return 0;
-		return wattle_err_set(err, errno, "can't keep the previous lease book: %s", strerror(errno));
-	}
-	if (renameat(dirfd, PREV_NEW, dirfd, BOOK_PREV) < 0)
-		return wattle_err_set(err, errno, "can't keep the previous lease book: %s", strerror(errno));
-	return 0;
-}
-
+/* The generation on disk is copied before the new one takes its place: a copy, as what tears a file tears each of its names. */
 int lease_store_save(struct lease *lease, struct wattle_err *err)
 {
 	cleanup_free char *text = NULL;
@@ -234,14 +230,17 @@ int lease_store_save(struct lease *lease, struct wattle_err *err)
 	if (len > LEASE_BOOK_BYTES_MAX)
 		return wattle_err_set(err, EFBIG, "the lease book would have %zu bytes", len);
 	wattle_fault_point("store.begin");
-	rc = keep_previous(lease->dirfd, err);
-	if (rc < 0)
-		return rc;
+	if (lease->on_disk)
+		rc = wattle_file_replace(lease->dirfd, BOOK_PREV, 0600, lease->on_disk, strlen(lease->on_disk), err);
 	wattle_fault_point("store.prev_kept");
-	rc = wattle_file_replace(lease->dirfd, BOOK, 0600, text, len, err);
+	if (rc == 0)
+		rc = wattle_file_replace(lease->dirfd, BOOK, 0600, text, len, err);
 	if (rc < 0)
 		return wattle_err_wrap(err, "%s", lease->node->run_dir);
 	wattle_fault_point("store.end");
+	free(lease->on_disk);
+	lease->on_disk = text;
+	text = NULL;
 	lease->dirty = false;
 	return 0;
 }

@@ -34,6 +34,24 @@ static const char *entry_end(const struct grammar *g, const char *s)
 	return s;
 }
 
+/* A list that we could not take apart again with the charge in it is not taken. */
+static int check_list(const struct grammar *g, const char *list, struct wattle_err *err)
+{
+	unsigned depth = 0;
+
+	if (!list)
+		return 0;
+	if (strnlen(list, WATTLE_TRES_MAX) == WATTLE_TRES_MAX)
+		return wattle_err_set(err, E2BIG, "%s list of more than %d bytes", g->what, WATTLE_TRES_MAX - 1);
+	for (const char *s = list; *s; s++) {
+		if (*s == '(')
+			depth++;
+		else if (*s == ')' && depth > 0)
+			depth--;
+	}
+	return depth > 0 ? wattle_err_set(err, EINVAL, "%s list with a '(' and no ')'", g->what) : 0;
+}
+
 /* What follows the name if the entry [s, end) is NAME's, else NULL. */
 static const char *entry_is(const struct grammar *g, const char *s, const char *end, const char *name)
 {
@@ -84,9 +102,10 @@ static int find(const struct grammar *g, const char *list, const char *name, uin
 {
 	uint64_t total = 0;
 	bool found = false;
+	int rc = check_list(g, list, err);
 
-	if (list && strnlen(list, WATTLE_TRES_MAX) == WATTLE_TRES_MAX)
-		return wattle_err_set(err, E2BIG, "%s list of more than %d bytes", g->what, WATTLE_TRES_MAX - 1);
+	if (rc < 0)
+		return rc;
 	for (const char *s = list, *end; s && *s; s = *end ? end + 1 : end) {
 		const char *rest;
 		uint64_t count;
@@ -131,8 +150,9 @@ static int merge(const struct grammar *g, const char *list, const char *name, ui
 	if (size == 0)
 		return wattle_err_set(err, E2BIG, "no room for a %s list", g->what);
 	*out = '\0';
-	if (list && strnlen(list, WATTLE_TRES_MAX) == WATTLE_TRES_MAX)
-		return wattle_err_set(err, E2BIG, "%s list of more than %d bytes", g->what, WATTLE_TRES_MAX - 1);
+	rc = check_list(g, list, err);
+	if (rc < 0)
+		return rc;
 	if (count > 0 && !g->gres && list && strchr(list, '|'))
 		return wattle_err_set(err, EINVAL, "licences with alternatives ('|') leave no place for the job's %s:%" PRIu64
 				      ": name one licence", name, count);

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # powercapfs as a process: mounted, read and written through the kernel and through libpowercap, and its loop over a
-# real cgroup. Run by make check from the build directory, as root; 77 (skipped) where it can't be.
+# real cgroup. Run by make check from the build directory, as root; 77 (skipped) where it can't be. Arguments: names of
+# tests to run, without test_ (default: all).
 set -euo pipefail
 shopt -s inherit_errexit
 
@@ -149,7 +150,7 @@ test_writes_are_parsed_quantised_and_masked() {
 test_what_sysfs_refuses_is_refused_to_root_too() {
     up
     fails "Permission denied" put 0 $zone/energy_uj
-    fails "Permission denied" put x $zone/name
+    fails "Permission denied" bash -c ": >>$zone/name"
     fails "Permission denied" put 1 $zone/constraint_0_max_power_uw
     fails "Function not implemented" put 0 intel-rapl/enabled
     fails "Permission denied" touch $zone/new
@@ -162,29 +163,30 @@ test_a_read_in_pieces_is_of_one_moment() {
     up
     equal "$(dd if=$limit bs=1 status=none)" 173125000
     equal "$(dd if=$limit bs=1 skip=3 status=none)" 125000
-    exec 9<$zone/energy_uj
-    local first rest
-    IFS= read -r -N 3 -u 9 first
-    sleep 0.1
-    rest=$(cat <&9)
+    exec 9<$limit
+    local first
+    first=$(dd bs=3 count=1 status=none <&9)
+    put 100000000 $limit
+    equal "$first$(dd bs=64 status=none <&9)" 173125000
     exec 9<&-
-    [[ $first$rest =~ ^[0-9]{6,12}$ ]] || die "'$first$rest' is no counter"
+    equal "$(get $limit)" 100000000
 }
 
 test_faults_take_effect_with_the_next_operation() {
     up
     local i
     for ((i = 0; i < 60; i++)); do
-        faults "read * * EIO"
-        fails "Input/output error" cat $limit
-        faults "read * * ENODATA"
-        fails "No data available" cat $limit
+        # Lines of one length: neither size nor, on older kernels, time tells them apart.
+        faults "read * * EBUSY"
+        fails "Device or resource busy" cat $limit
+        faults "read * * EPERM"
+        fails "Operation not permitted" cat $limit
         : >"$work/ctl/faults"
         cat $limit >/dev/null
     done
-    printf 'read * * EBUSY\n' >"$work/new"
+    printf 'read * * EIO\n' >"$work/new"
     mv "$work/new" "$work/ctl/faults"
-    fails "Device or resource busy" cat $limit
+    fails "Input/output error" cat $limit
     rm "$work/ctl/faults"
     cat $limit >/dev/null
 }
@@ -232,11 +234,13 @@ test_what_is_missing_is_not_there() {
     equal "$(find $zone/ -name 'constraint_1*')" ""
     faults "* package-0 * missing"
     equal "$(ls)" $'intel-rapl\nintel-rapl:1'
+    [[ ! -e $limit ]] || die "still there"
     fails "No such file or directory" cat $limit
     fails "No such device" read -r _ <&9
     faults "* * * missing"
     equal "$(ls)" ""
     faults
+    [[ -e $limit ]] || die "still missing"
     equal "$(get $limit)" 173125000
 }
 
@@ -317,27 +321,39 @@ cap_all() {
     for z in 0 1; do for c in 0 1; do put "$1" intel-rapl:$z/constraint_${c}_power_limit_uw; done; done
 }
 
-test_a_cap_slows_and_saves() {
-    up
-    local idle_quota full=0 capped=0 e0 e1 round
-    idle_quota=$(quota)
-    equal "$idle_quota" 3000
+# Sets full and capped to what was done in two interleaved runs of each, and checks the capped runs' energy.
+measure() {
+    local e0 e1 begin round
+    full=0 capped=0
     for round in 1 2; do
         full=$((full + $(busy 2)))
         # 60 W base and twice 40 W: 140 of 400 W, 1.82 times slower.
         cap_all 40000000
-        within 1 test "$(quota)" -lt 2000
+        within 1 quota_below 2000
+        begin=$(ms)
         e0=$(get $zone/energy_uj)
         capped=$((capped + $(busy 2)))
         e1=$(get $zone/energy_uj)
-        # Never above the cap, and well above idle (24 J in 2 s): this machine may be busy with other things.
-        between $((e1 - e0)) 40000000 92000000
+        # Never above the cap, and well above idle, which is 24 J in 2 s.
+        between $((e1 - e0)) 35000000 $((($(ms) - begin + 10) * 40000))
         cap_all 200000000
     done
     echo "# full $full, capped $capped"
-    between "$(awk "BEGIN { print $full / $capped }")" 1.4 2.5
-    within 1 test "$(quota)" -eq 3000
-    # A full load's watts exceed the cap's, an idle node's don't stay up.
+}
+quota_below() { (($(quota) < $1)); }
+quota_is() { (($(quota) == $1)); }
+
+test_a_cap_slows_and_saves() {
+    up
+    local full capped attempt
+    equal "$(quota)" 3000
+    # What else runs on the machine takes more from the faster runs: three attempts.
+    for attempt in 1 2 3; do
+        measure
+        if awk "BEGIN { r = $full / $capped; exit !(r >= 1.5 && r <= 2.2) }"; then break; fi
+        ((attempt < 3)) || die "the cap made it $full / $capped times slower, wanted 1.8"
+    done
+    within 1 quota_is 3000
     within 3 low_power
 }
 low_power() { awk "BEGIN { exit !($(state 'zone intel-rapl:0' power_w) < 15) }"; }
@@ -370,7 +386,7 @@ cpu_ns() { cat "/proc/$1"/task/*/schedstat | awk '{ sum += $1 } END { printf "%.
 test_sigterm_unmounts_and_frees_the_node() {
     up
     cap_all 40000000
-    within 1 test "$(quota)" -lt 2000
+    within 1 quota_below 2000
     faults "read * energy_uj slow 60000"
     timeout 20 cat $zone/energy_uj >/dev/null 2>&1 &
     sleep 0.1
@@ -415,13 +431,24 @@ test_it_refuses_what_it_cannot_do() {
 ((EUID == 0)) || skip "not root"
 [[ -x $bin ]] || skip "powercapfs was not built: no libfuse3"
 [[ -c /dev/fuse ]] || skip "no /dev/fuse"
+# In a mount namespace of our own: one that somebody else made meanwhile would hold a copy of our mount, and keep it
+# alive beyond our umount.
+if [[ ${TEST_POWERCAPFS_UNSHARED-} != "$PPID" ]]; then
+    unshare --mount --propagation private true || skip "no mount namespace of its own"
+    TEST_POWERCAPFS_UNSHARED=$$ unshare --mount --propagation private "$0" "$@" || exit $?
+    exit 0
+fi
 
 work=$(mktemp -d)
 chmod 0755 "$work"
 trap cleanup EXIT
 make_cgroup
 
-mapfile -t names < <(declare -F | sed -n 's/^declare -f \(test_.*\)/\1/p')
+if (($#)); then
+    names=("${@/#/test_}")
+else
+    mapfile -t names < <(declare -F | sed -n 's/^declare -f \(test_.*\)/\1/p')
+fi
 failures=0
 number=0
 echo "1..${#names[@]}"

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* How long job_submit() of the real plugin takes, call by call. Prints "count p50 p99 max" in nanoseconds.
+ *   bench_jobsubmit [CALLS]
+ * The submissions are what sbatch sends: 60 variables, a script of 200 lines, options of other plugins beside ours. */
+#include "slurmctld_stub.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const char site[] =
+	"[site]\ndefault_partition = main\n"
+	"[class standard]\nnodes = n[1-1000]\ncpus = 64\nbase_w = 60\nmin_w = 100\nmax_w = 400\n"
+	"[partition main]\n[partition eco]\nmax_w = 250\n";
+
+enum { KINDS = 4 }; /* --power, #SBATCH only, nothing said, refused */
+
+static void make(job_desc_msg_t *d, unsigned kind, const char *script)
+{
+	char text[128];
+
+	stub_job_desc_init(d);
+	d->environment = slurm_xcalloc(60, sizeof(char *), true, false, "", 0, "");
+	for (d->env_size = 0; d->env_size < 60; d->env_size++) {
+		snprintf(text, sizeof(text), "VARIABLE_%u=some value that is about as long as they are", d->env_size);
+		d->environment[d->env_size] = stub_string(text);
+	}
+	stub_add_spank(d, "_SLURM_SPANK_OPTION_pyxis_container_image=ubuntu");
+	d->licenses = stub_string("matlab:2,ansys@server:1");
+	d->partition = stub_string("main,eco");
+	d->script = stub_string(script);
+	d->submit_line = stub_string("sbatch -N 4 --time 10:00 --ntasks-per-node=8 job.sh input output");
+	d->min_nodes = d->max_nodes = 4;
+	d->num_tasks = 32;
+	if (kind == 0)
+		stub_add_spank(d, "_SLURM_SPANK_OPTION_wattle_power_cap=200W");
+	if (kind == 3)
+		stub_add_spank(d, "_SLURM_SPANK_OPTION_wattle_power_cap=2000W");
+}
+
+static char *make_script(bool with_power)
+{
+	char *script = calloc(1, 16384);
+
+	strcpy(script, with_power ? "#!/bin/sh\n#SBATCH -N 4\n#SBATCH --power=200\n" : "#!/bin/sh\n#SBATCH -N 4\n");
+	for (int i = 0; i < 200; i++)
+		strcat(script, "# a comment, as long as comments are in such scripts\n");
+	strcat(script, "srun ./app\n");
+	return script;
+}
+
+static int by_size(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *) a, y = *(const uint64_t *) b;
+
+	return x < y ? -1 : x > y;
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t) t.tv_sec * 1000000000u + (uint64_t) t.tv_nsec;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned calls = argc > 1 ? (unsigned) strtoul(argv[1], NULL, 10) : 100000;
+	uint64_t *taken_ns = calloc(calls ? calls : 1, sizeof(*taken_ns));
+	char *plain = make_script(false), *with_power = make_script(true);
+	struct plugin plugin;
+
+	if (!calls || !taken_ns || !plain || !with_power)
+		return 2;
+	stub_load_plugin(&plugin);
+	stub_set_conf(site);
+	plugin.init();
+	for (unsigned i = 0; i < calls; i++) {
+		unsigned kind = i % KINDS;
+		char *message = NULL;
+		job_desc_msg_t d;
+		uint64_t start;
+		int rc;
+
+		make(&d, kind, kind == 1 ? with_power : plain);
+		start = now_ns();
+		rc = plugin.submit(&d, 1000, &message);
+		taken_ns[i] = now_ns() - start;
+		if ((rc != 0) != (kind == 3)) {
+			fprintf(stderr, "submission %u: %d, %s\n", i, rc, message ? message : "");
+			return 1;
+		}
+		slurm_xfree((void **) &message);
+		stub_job_desc_free(&d);
+	}
+	plugin.fini();
+	stub_set_conf(NULL);
+	qsort(taken_ns, calls, sizeof(*taken_ns), by_size);
+	printf("%u %llu %llu %llu\n", calls, (unsigned long long) taken_ns[calls / 2],
+	       (unsigned long long) taken_ns[(uint64_t) calls * 99 / 100], (unsigned long long) taken_ns[calls - 1]);
+	free(taken_ns);
+	free(plain);
+	free(with_power);
+	return 0;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "grant.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "runner.h"
+
+static void test_there_and_back(void)
+{
+	const struct wattle_grant grants[] = {
+		{ .watts_w = 312, .nodes_min = 4, .nodes_max = 4 },
+		{ .watts_w = 1 },
+		{ .watts_w = UINT32_MAX, .nodes_min = UINT32_MAX, .nodes_max = UINT32_MAX, .defaulted = true, .tasks = UINT32_MAX,
+		  .cpus_per_task = UINT32_MAX, .tasks_per_node = UINT32_MAX, .cpus_per_node = UINT32_MAX },
+	};
+
+	for (size_t i = 0; i < sizeof(grants) / sizeof(grants[0]); i++) {
+		char text[WATTLE_GRANT_MAX];
+		struct wattle_grant back;
+
+		CHECK_INT(wattle_grant_format(&grants[i], text, sizeof(text)), 0);
+		CHECK_INT(wattle_grant_parse(text, &back, NULL), 0);
+		CHECK_INT(back.watts_w, grants[i].watts_w);
+		CHECK_INT(back.nodes_min, grants[i].nodes_min);
+		CHECK_INT(back.nodes_max, grants[i].nodes_max);
+		CHECK_INT(back.defaulted, grants[i].defaulted);
+		CHECK_INT(back.tasks, grants[i].tasks);
+		CHECK_INT(back.cpus_per_task, grants[i].cpus_per_task);
+		CHECK_INT(back.tasks_per_node, grants[i].tasks_per_node);
+		CHECK_INT(back.cpus_per_node, grants[i].cpus_per_node);
+	}
+}
+
+static void test_form(void)
+{
+	const struct wattle_grant grant = { .watts_w = 312, .nodes_min = 2, .nodes_max = 4 };
+	char text[WATTLE_GRANT_MAX];
+
+	CHECK_INT(wattle_grant_format(&grant, text, sizeof(text)), 0);
+	CHECK_STRING(text, "v1 watts=312 nodes=2-4");
+	CHECK_INT(wattle_grant_format(&grant, text, strlen(text)), -ENOSPC);
+	CHECK_INT(wattle_grant_format(&grant, text, strlen(text) + 1), 0);
+}
+
+static void test_foreign(void)
+{
+	struct wattle_grant grant;
+
+	CHECK_INT(wattle_grant_parse("v1 plan=x  watts=300 flag carbon=a=b", &grant, NULL), 0);
+	CHECK_INT(grant.watts_w, 300);
+	CHECK_INT(grant.nodes_max, 0);
+}
+
+static void test_malformed(void)
+{
+	static const char *const bad[] = {
+		"", "v1", "v1 ", "v2 watts=300", "v11 watts=300", "watts=300", "v1 watts=0", "v1 watts=", "v1 watts=-3", "v1 watts=+3",
+		"v1 watts=3 watts=3", "v1 watts=4294967296", "v1 watts=3.5", "v1 watts=3W", "v1 watts=300 nodes=4", "v1 watts=300 nodes=4-2",
+		"v1 watts=300 nodes=-", "v1 watts=300 default=2", "v1\twatts=300", "v1 watts=00000000300",
+	};
+	struct wattle_grant grant, before;
+	struct wattle_err err = WATTLE_ERR_INIT;
+	char text[2 * WATTLE_GRANT_MAX];
+
+	memset(&grant, 0x5a, sizeof(grant));
+	before = grant;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		if (wattle_grant_parse(bad[i], &grant, &err) != -EINVAL)
+			fprintf(stderr, "taken: %s\n", bad[i]);
+		CHECK_INT(wattle_grant_parse(bad[i], &grant, &err), -EINVAL);
+	}
+	CHECK_INT(wattle_grant_parse(NULL, &grant, &err), -EINVAL);
+	memset(text, ' ', sizeof(text));
+	memcpy(text, "v1 watts=300", 12);
+	text[WATTLE_GRANT_MAX] = '\0';
+	CHECK_INT(wattle_grant_parse(text, &grant, &err), -EINVAL);
+	CU_ASSERT(memcmp(&grant, &before, sizeof(grant)) == 0);
+	text[WATTLE_GRANT_MAX - 1] = '\0';
+	CHECK_INT(wattle_grant_parse(text, &grant, &err), 0);
+}
+
+static const struct test tests[] = {
+	{ "there and back", test_there_and_back },
+	{ "its form", test_form },
+	{ "what a later release may add", test_foreign },
+	{ "malformed ones", test_malformed },
+	{ NULL, NULL },
+};
+
+int main(void)
+{
+	return run_suite("grant", tests);
+}

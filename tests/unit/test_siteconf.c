@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "siteconf.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "runner.h"
+
+#define CLASS "[class a]\nbase_w = 60\nmin_w = 100\nmax_w = 400\n"
+
+static const char full[] =
+	"; the site\n"
+	"[site]\n"
+	"charge = both\n"
+	"licence = watts\n"
+	"gres = pw\n"
+	"default_charge = node\n"
+	"default_partition = batch\n"
+	"on_cap_failure = drain\n"
+	"report_dir = /srv/wattle\n"
+	"carbon_zone = DE\n"
+	"\n"
+	"[class standard]\n"
+	"nodes = n[1-64]   ; the old ones\n"
+	"nodes = m[1-8]\n"
+	"cpus = 64\n"
+	"base_w = 60\r\n"
+	"min_w = 100\n"
+	"max_w = 400\n"
+	"default_w = 320\n"
+	"[class rest]\n"
+	"base_w = 0\nmin_w = 20\nmax_w = 90\n"
+	"[partition batch]\n"
+	"class = standard\n"
+	"max_w = 300\n"
+	"[partition tiny]\n"
+	"class = rest\n"
+	"min_w = 30\n"
+	"default_w = 40";
+
+static void test_full(void)
+{
+	cleanup_free struct wattle_siteconf *conf = malloc(sizeof(*conf));
+	struct wattle_err err = WATTLE_ERR_INIT;
+	struct wattle_limits limits;
+
+	CHECK_INT(wattle_siteconf_parse("x", full, conf, &err), 0);
+	CHECK_STRING(err.text, "");
+	CHECK_INT(conf->charge, WATTLE_CHARGE_BOTH);
+	CHECK_STRING(conf->licence, "watts");
+	CHECK_STRING(conf->gres, "pw");
+	CU_ASSERT(conf->default_charge_node);
+	CHECK_INT(conf->on_cap_failure, WATTLE_CAP_DRAIN);
+	CHECK_STRING(conf->report_dir, "/srv/wattle");
+	CHECK_STRING(conf->carbon_zone, "DE");
+	CHECK_INT(conf->n_classes, 2);
+	CHECK_INT(conf->n_partitions, 2);
+	CHECK_STRING(conf->classes[0].nodes, "n[1-64],m[1-8]");
+	CHECK_INT(conf->classes[0].base_w, 60);
+	CHECK_INT(conf->classes[1].default_w, 90);
+	CHECK_STRING(wattle_siteconf_node_class(conf, "m3")->name, "standard");
+	CHECK_STRING(wattle_siteconf_node_class(conf, "other")->name, "rest");
+	CHECK_STRING(wattle_siteconf_partition_class(conf, NULL)->name, "standard");
+	CHECK_STRING(wattle_siteconf_partition_class(conf, "tiny")->name, "rest");
+	CHECK_STRING(wattle_siteconf_partition_class(conf, "unknown")->name, "standard");
+	CU_ASSERT_PTR_NULL(wattle_siteconf_partition(conf, "unknown"));
+	CU_ASSERT_PTR_NULL(wattle_siteconf_class(conf, NULL));
+	wattle_siteconf_limits(conf, "batch", &limits);
+	CHECK_INT(limits.max_w, 300);
+	CHECK_INT(limits.default_w, 300);
+	wattle_siteconf_limits(conf, "tiny", &limits);
+	CHECK_INT(limits.min_w, 30);
+	CHECK_INT(limits.default_w, 40);
+}
+
+static void test_defaults(void)
+{
+	cleanup_free struct wattle_siteconf *conf = malloc(sizeof(*conf));
+
+	CHECK_INT(wattle_siteconf_parse("x", CLASS, conf, NULL), 0);
+	CHECK_INT(conf->charge, WATTLE_CHARGE_LICENCE);
+	CHECK_STRING(conf->licence, "power");
+	CHECK_STRING(conf->gres, "power");
+	CHECK_STRING(conf->report_dir, "/var/spool/wattle");
+	CHECK_INT(conf->on_cap_failure, WATTLE_CAP_FAIL);
+	CU_ASSERT(!conf->default_charge_node);
+	CHECK_INT(conf->classes[0].default_w, 400);
+	CHECK_STRING(wattle_siteconf_node_class(conf, "whatever")->name, "a");
+}
+
+static void test_mistakes(void)
+{
+	static const struct { const char *text, *message; } cases[] = {
+		{ "", "no [class NAME]" },
+		{ "key = 1\n", "x:1: \"key\" stands before any section" },
+		{ "[site]\n\n[sites]\n", "x:3: unknown section [sites]" },
+		{ "[site]\ncolour = red\n" CLASS, "x:2: unknown key \"colour\"" },
+		{ "[site]\ncharge\n" CLASS, "x:2: neither a [section] nor key = value" },
+		{ "[site\n" CLASS, "x:1: section without its ']'" },
+		{ "[site]\n[site]\n" CLASS, "x:2: [site] stands twice" },
+		{ CLASS CLASS, "x:5: [class a] stands twice" },
+		{ CLASS "[partition p]\n[partition p]\n", "x:6: [partition p] stands twice" },
+		{ "[class]\n", "is no name" },
+		{ "[class a b]\n", "is no name" },
+		{ CLASS "[partition p]\nclass = b\n", "x:5: [partition p] names class \"b\"" },
+		{ "[class a]\nmin_w = 100W\n", "x:2: \"100W\" is no plain number of watts" },
+		{ "[class a]\nmin_w = 99.5\n", "x:2: \"99.5\" is no plain" },
+		{ "[class a]\nmin_w = -1\n", "x:2: \"-1\" is no plain" },
+		{ "[class a]\nmin_w = 0\n", "x:2: 0 is out of range" },
+		{ "[class a]\nmin_w = 99999999999999999999\n", "x:2: 99999999999999999999 is out of range" },
+		{ "[class a]\nmin_w = 1\nmin_w = 2\n", "x:3: min_w stands twice" },
+		{ "[class a]\nbase_w = 60\nmin_w = 100\n", "x:1: [class a] lacks max_w" },
+		{ "[class a]\nbase_w = 100\nmin_w = 100\nmax_w = 400\n", "base_w = 100 must be less than min_w" },
+		{ "[class a]\nbase_w = 1\nmin_w = 500\nmax_w = 400\n", "min_w = 500 is more than max_w" },
+		{ CLASS "default_w = 99\n", "default_w = 99 is outside" },
+		{ CLASS "nodes = n[1-\n", "x:5: host list is malformed" },
+		{ CLASS "cpus = many\n", "is no number of CPUs" },
+		{ CLASS "[partition p]\nmin_w = 50\n", "min_w = 50 is outside its class a, 100 to 400" },
+		{ CLASS "[partition p]\nmax_w = 500\n", "max_w = 500 is outside its class" },
+		{ CLASS "[partition p]\nmin_w = 300\nmax_w = 200\n", "min_w = 300 is more than max_w = 200" },
+		{ CLASS "[partition p]\nmax_w = 200\ndefault_w = 300\n", "default_w = 300 is outside 100 to 200" },
+		{ "[site]\ncharge = money\n" CLASS, "licence, gres or both" },
+		{ "[site]\nlicence = a,b\n" CLASS, "is no name" },
+		{ "[site]\nlicence =\n" CLASS, "is no name" },
+		{ "[site]\ndefault_charge = all\n" CLASS, "share or node" },
+		{ "[site]\non_cap_failure = panic\n" CLASS, "fail, drain or continue" },
+		{ "[site]\nreport_dir = tmp\n" CLASS, "no absolute path" },
+		{ "[site]\nreport_dir = /tmp/../etc\n" CLASS, "no absolute path" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		cleanup_free struct wattle_siteconf *conf = malloc(sizeof(*conf)), *before = malloc(sizeof(*before));
+		struct wattle_err err = WATTLE_ERR_INIT;
+
+		memset(conf, 0x5a, sizeof(*conf));
+		*before = *conf;
+		CHECK_INT(wattle_siteconf_parse("x", cases[i].text, conf, &err), -EINVAL);
+		CHECK_HOLDS(err.text, cases[i].message);
+		CU_ASSERT(memcmp(conf, before, sizeof(*conf)) == 0);
+	}
+}
+
+/* Every prefix of a good file, as a half-written one is: taken or refused, never worse. */
+static void test_half_written(void)
+{
+	cleanup_free struct wattle_siteconf *conf = malloc(sizeof(*conf));
+	char text[sizeof(full)];
+	unsigned refused = 0;
+
+	for (size_t n = 0; n < sizeof(full); n++) {
+		struct wattle_err err = WATTLE_ERR_INIT;
+
+		memcpy(text, full, n);
+		text[n] = '\0';
+		if (wattle_siteconf_parse("x", text, conf, &err) < 0) {
+			refused++;
+			CU_ASSERT(err.code == EINVAL && strncmp(err.text, "x:", 2) == 0);
+		}
+	}
+	CU_ASSERT(refused > 100);
+}
+
+static void test_limits_of_size(void)
+{
+	cleanup_free struct wattle_siteconf *conf = malloc(sizeof(*conf));
+	cleanup_free char *text = malloc(WATTLE_CONF_BYTES_MAX);
+	struct wattle_err err = WATTLE_ERR_INIT;
+	size_t used = 0;
+
+	memset(text, 'x', 1000);
+	strcpy(text + 1000, "\n" CLASS);
+	CHECK_INT(wattle_siteconf_parse("x", text, conf, &err), -EINVAL);
+	CHECK_HOLDS(err.text, "x:1: line of more than");
+	err = (struct wattle_err) WATTLE_ERR_INIT;
+	for (int i = 0; i <= WATTLE_CLASSES_MAX; i++)
+		used += (size_t) sprintf(text + used, "[class c%d]\nbase_w=1\nmin_w=2\nmax_w=3\n", i);
+	CHECK_INT(wattle_siteconf_parse("x", text, conf, &err), -EINVAL);
+	CHECK_HOLDS(err.text, "more than 64 classes");
+	err = (struct wattle_err) WATTLE_ERR_INIT;
+	used = (size_t) sprintf(text, CLASS);
+	for (int i = 0; i <= WATTLE_PARTITIONS_MAX; i++)
+		used += (size_t) sprintf(text + used, "[partition p%d]\n", i);
+	CHECK_INT(wattle_siteconf_parse("x", text, conf, &err), -EINVAL);
+	CHECK_HOLDS(err.text, "more than 256 partitions");
+	err = (struct wattle_err) WATTLE_ERR_INIT;
+	used = (size_t) sprintf(text, CLASS);
+	for (int i = 0; i < 40; i++)
+		used += (size_t) sprintf(text + used, "nodes = a-rather-long-name-%d\n", i);
+	CHECK_INT(wattle_siteconf_parse("x", text, conf, &err), -EINVAL);
+	CHECK_HOLDS(err.text, "host list of more than");
+}
+
+static const struct test tests[] = {
+	{ "all keys", test_full },
+	{ "defaults", test_defaults },
+	{ "mistakes", test_mistakes },
+	{ "half-written files", test_half_written },
+	{ "limits of size", test_limits_of_size },
+	{ NULL, NULL },
+};
+
+int main(void)
+{
+	return run_suite("siteconf", tests);
+}
