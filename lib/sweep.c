@@ -88,9 +88,8 @@ static void group_one(const struct wattle_run *runs, uint32_t n, struct wattle_c
 	uint32_t n_energy = 0;
 
 	for (uint32_t i = 0; i < n; i++) {
-		if (fabs(runs[i].time_s - middle) > far) {
-			if (fabs(runs[i].time_s - middle) > fabs(cap.odd_s - middle) || cap.n_set_aside == 0)
-				cap.odd_s = runs[i].time_s;
+		if (runs[i].time_s - middle > far) {
+			cap.odd_s = runs[i].time_s; /* sorted: the last is the slowest */
 			cap.n_set_aside++;
 			continue;
 		}
@@ -107,7 +106,7 @@ static void group_one(const struct wattle_run *runs, uint32_t n, struct wattle_c
 	if (n_energy > 0)
 		cap.energy_j /= n_energy;
 	for (uint32_t i = 0; i < n; i++)
-		if (fabs(runs[i].time_s - middle) <= far)
+		if (runs[i].time_s - middle <= far)
 			squares += (runs[i].time_s - cap.time_s) * (runs[i].time_s - cap.time_s);
 	if (cap.n > 1)
 		cap.variance_s2 = squares / (cap.n - 1);

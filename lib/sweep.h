@@ -35,7 +35,7 @@ struct wattle_cap {
 	double cap_w;
 	uint32_t n;             /* runs that count, >= 1 */
 	uint32_t n_set_aside;   /* runs that don't: outliers */
-	double odd_s;           /* the outlier furthest off */
+	double odd_s;           /* the slowest of those set aside */
 	double time_s;          /* mean of those that count */
 	double variance_s2;     /* of one run; 0 if there is one only */
 	double energy_j;        /* mean of those that measured it; 0: none did */
@@ -47,8 +47,9 @@ struct wattle_caps {
 	struct wattle_cap cap[WATTLE_SWEEP_RUNS_MAX]; /* ascending */
 };
 
-/* Groups a checked sweep by cap. Of three and more runs of a cap, one that is further from their median than 10% of it and than
- * 5 scaled median absolute deviations (P. Rousseeuw and C. Croux, 1993) is set aside. The rows' order does not matter. */
+/* Groups a checked sweep by cap. Of three and more runs of a cap, one that is slower than their median by more than 10% of it and by
+ * more than 5 scaled median absolute deviations (P. Rousseeuw and C. Croux, 1993) is set aside: something else ran there. A fast one
+ * is not: nothing makes a run faster, so rather the others are wrong. The rows' order does not matter. */
 void wattle_sweep_group(const struct wattle_sweep *sweep, struct wattle_caps *ret);
 
 /* The cap of least mean energy among those measured whose mean run time is at most slowdown_pct (< 0: no limit) above T_min.

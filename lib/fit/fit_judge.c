@@ -12,7 +12,8 @@
 #define NOISE_OF_EFFECT 0.10
 #define ERRORS 3               /* standard errors that a difference must exceed to count */
 #define FLOOR_SLOPE 0.25       /* of the slope above it: the curve is convex, so it should be 1 and more */
-#define OUTLIERS_OF_RUNS 5     /* one in that many */
+#define OUTLIERS_OF_RUNS 10    /* one in that many may be set aside */
+#define SPREAD_MAX 0.12        /* of a cap's runs: standard deviation over mean */
 #define OUT_OF_LINE_MIN 0.03
 #define OUT_OF_LINE_P 0.01
 
@@ -61,7 +62,7 @@ static bool few_outliers(struct verdict *v)
 
 	for (uint32_t i = 0; i < caps->n; i++)
 		if (caps->cap[i].n_set_aside > 0 &&
-		    (!worst || fabs(log(caps->cap[i].odd_s / caps->cap[i].time_s)) > fabs(log(worst->odd_s / worst->time_s))))
+		    (!worst || caps->cap[i].odd_s / caps->cap[i].time_s > worst->odd_s / worst->time_s))
 			worst = &caps->cap[i];
 	if (!worst)
 		return true;
@@ -72,6 +73,21 @@ static bool few_outliers(struct verdict *v)
 	}
 	return REFUSE(v, "%u of %u runs are outliers; under %g W one took %.4g times as long as the others: repeat the sweep "
 		      "where nothing else runs", caps->n_set_aside, caps->n_runs, worst->cap_w, worst->odd_s / worst->time_s);
+}
+
+static bool repeats_agree(struct verdict *v)
+{
+	const struct wattle_caps *caps = &v->sight->caps;
+
+	for (uint32_t i = 0; i < caps->n; i++) {
+		double spread = sqrt(caps->cap[i].variance_s2) / caps->cap[i].time_s;
+
+		if (spread > SPREAD_MAX)
+			return REFUSE(v, "outliers: %u runs under %g W differ by %.0f%% (standard deviation over mean); repeat that cap "
+				      "where nothing else runs, and leave out what went wrong", caps->cap[i].n, cap_w(v, i),
+				      100 * spread);
+	}
+	return true;
 }
 
 static bool some_effect(struct verdict *v)
@@ -191,7 +207,7 @@ bool wattle_fit_judge(const struct wattle_sight *sight, const struct wattle_mode
 		v.max_s = fmax(v.max_s, sight->point[i].s);
 	}
 	/* the plainest reason first: a rising sweep also fits poorly */
-	ok = enough_caps(&v) && few_outliers(&v) && some_effect(&v) && falls(&v) && above_floor(&v) && monotone(&v) &&
+	ok = enough_caps(&v) && few_outliers(&v) && repeats_agree(&v) && some_effect(&v) && falls(&v) && above_floor(&v) && monotone(&v) &&
 	     above_noise(&v) && explains(&v) && in_line(&v) && valid(&v);
 	if (!ok)
 		note[0] = '\0';

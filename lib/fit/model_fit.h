@@ -29,7 +29,7 @@ struct wattle_fit {
  * loo_error_pct: the mean over caps of |predicted - measured| in points of slowdown, fitted without that cap, Pmax and T_min
  * and weights from the whole sweep.
  *
- * Refused (usable false, why set): fewer than 4 caps; more than a fifth of the runs outliers; a single cap out of line (Bonferroni
+ * Refused (usable false, why set): fewer than 4 caps; more than a tenth of the runs outliers; repeats that differ by more than 12%; a single cap out of line (Bonferroni
  * test on the studentised deleted residual: R. D. Cook and S. Weisberg, 1982, 2.2); no effect, or one below the noise; rising; not monotone beyond noise; a flat
  * part at the low end, under the hardware's floor; R2 < 0.80.
  *

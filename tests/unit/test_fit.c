@@ -223,9 +223,16 @@ static void test_outlying_runs(void)
 	CHECK_HOLDS(dirty.note, "1 of 21 runs set aside as outliers");
 	CHECK_INT(dirty.model.n_runs, 20);
 	CU_ASSERT_DOUBLE_EQUAL(watts(&clean, 10), watts(&dirty, 10), 2);
-	for (uint32_t i = 0; i < 5; i++)
-		sweep.run[i].time_s *= 2;
-	refused("runs are outliers");
+	sweep.run[0].time_s *= 2;
+	CU_ASSERT(fit(WATTLE_FORM_HYPERBOLIC).usable);
+	sweep.run[1].time_s *= 2;
+	refused("3 of 21 runs are outliers");
+	/* two of three went wrong: the median is no help, but the spread tells */
+	sweep_make(&sweep, 100, 400, 7, form_hyperbolic, &coef);
+	sweep_repeat(&sweep, 3, 0.002, &(uint64_t){ 9 });
+	sweep.run[3].time_s *= 1.6;
+	sweep.run[10].time_s *= 1.6;
+	refused("outliers: 3 runs under 250 W differ by");
 }
 
 /* A cap whose repeats disagree pulls less than one whose repeats agree. */
