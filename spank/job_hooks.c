@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "ended.h"
 #include "grant.h"
 #include "hooks.h"
 
@@ -143,6 +144,7 @@ void wattle_job_end(struct wattle_spank *ctx, spank_t spank)
 {
 	struct wattle_err err = WATTLE_ERR_INIT;
 	struct wattle_outcome outcome = { 0 };
+	struct wattle_grant grant;
 	uint32_t job_id = 0;
 
 	if (spank_get_item(spank, S_JOB_ID, &job_id) != ESPANK_SUCCESS) {
@@ -155,6 +157,8 @@ void wattle_job_end(struct wattle_spank *ctx, spank_t spank)
 			return;
 	}
 	if (wattle_lease_job_end(&ctx->site.node, job_id, &outcome, &err) < 0)
+		slurm_error("wattle: job %" PRIu32 ": %s", job_id, err.text);
+	if (find_grant(&grant) && wattle_ended_write(ctx->site.node.run_dir, job_id, grant.watts_w, &err) < 0)
 		slurm_error("wattle: job %" PRIu32 ": %s", job_id, err.text);
 	wattle_events_log(ctx, &outcome);
 	wattle_site_free(ctx);

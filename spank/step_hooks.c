@@ -10,6 +10,7 @@
 
 #include "ask.h"
 #include "command.h"
+#include "ended.h"
 #include "hooks.h"
 #include "options.h"
 #include "record.h"
@@ -104,6 +105,21 @@ static void report_failure(struct wattle_spank *ctx)
 		slurm_error("wattle: %s", err.text);
 }
 
+/* Holds the job on this node from now on. Its prolog has made the entry; if slurmd left that out, see ended.h. */
+static int take_lease(struct wattle_spank *ctx, uint32_t ask_w, struct wattle_outcome *ret, struct wattle_err *err)
+{
+	const struct wattle_node *node = &ctx->site.node;
+	const struct wattle_step *step = &ctx->step;
+	uint32_t grant_w;
+	int rc = wattle_lease_step_begin(node, step->job_id, step->step_id, ask_w, &step->self, ret, err);
+
+	if (rc != -ENOENT || (grant_w = wattle_ended_find(node->run_dir, step->job_id)) == 0)
+		return rc;
+	slurm_info("wattle: job %" PRIu32 " was requeued and slurmd ran no prolog: %" PRIu32 " W as before", step->job_id, grant_w);
+	rc = wattle_lease_job_begin(node, step->job_id, step->uid, grant_w, &step->self, ret, err);
+	return rc < 0 ? rc : wattle_lease_step_begin(node, step->job_id, step->step_id, ask_w, &step->self, ret, err);
+}
+
 void wattle_step_start(struct wattle_spank *ctx, spank_t spank)
 {
 	struct wattle_step *step = &ctx->step;
@@ -126,8 +142,7 @@ void wattle_step_start(struct wattle_spank *ctx, spank_t spank)
 	} else if ((rc = wattle_proc_get(getpid(), &step->self)) < 0) {
 		set_failure(ctx, "slurmstepd can't read its own /proc entry");
 	} else {
-		rc = wattle_lease_step_begin(&ctx->site.node, step->job_id, step->step_id, step_ask(ctx, spank), &step->self,
-					     &outcome, &err);
+		rc = take_lease(ctx, step_ask(ctx, spank), &outcome, &err);
 		step->attached = true;
 		if (rc < 0)
 			set_failure(ctx, err.text);
