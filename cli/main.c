@@ -6,6 +6,7 @@
 static const struct wattle_command commands[] = {
 	{ "report", wattle_cmd_report, "what a job drew, under which cap, and whether the cap was held" },
 	{ "lease", wattle_cmd_lease, "the leases that cap this node: list, sweep (root)" },
+	{ "profile", wattle_cmd_profile, "slowdown models: fit a sweep, watts for a slowdown, slowdown at a cap" },
 	{ "check", wattle_cmd_check, "what is wrong with this installation and how to mend it" },
 };
 
