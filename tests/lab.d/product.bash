@@ -20,13 +20,12 @@ product_build() {
     printf '%s\n' "$LAB_CHECKOUT" >"$LAB_BUILDS/checkout"
     builds_prune
     LAB_LOG=$LAB_BUILDS/build.log
-    {
-        source_copy "$LAB_BUILDS/src" &&
-            build_one native "$LAB_BUILDS/power-id" tests/lab.d/powercapfs/powercapfs
-    } >"$LAB_LOG" 2>&1 || die_log "building powercapfs failed"
+    source_copy "$LAB_BUILDS/src" >"$LAB_LOG" 2>&1 || die_log "copying the sources failed"
     if [[ -n $LAB_PRODUCT && -z ${WATTLE_LAB_BUILD-} ]]; then
         build_one "$LAB_SLURM" "$LAB_BUILDS/source-id" all install >>"$LAB_LOG" 2>&1 || die_log "building Wattle failed"
     fi
+    # Last: the build above may have had to start from nothing in the same folder.
+    build_one native "$LAB_BUILDS/power-id" tests/lab.d/powercapfs/powercapfs >>"$LAB_LOG" 2>&1 || die_log "building powercapfs failed"
     exec {lock}>&-
 }
 
@@ -68,7 +67,7 @@ build_one() {
     # Makefiles can't always be brought up to date, such as after a folder was renamed: then once more, from nothing.
     build_in "$where" "$@" || {
         echo "lab: the build failed; once more from the start"
-        rm -rf "${LAB_BUILDS:?}/$where" "$LAB_BUILDS/src" "$LAB_BUILDS/files"
+        rm -rf "${LAB_BUILDS:?}/$where" "$LAB_BUILDS/src" "$LAB_BUILDS/files" "$LAB_BUILDS/$where"-*.id
         source_copy "$LAB_BUILDS/src" && build_in "$where" "$@"
     } || return
     cp "$id" "$done"

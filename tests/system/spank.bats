@@ -175,7 +175,7 @@ JOB
     run -0 --separate-stderr as alice srun -N1 --power=200 sh -c 'spank/read; echo "$0 $*"' --power=5 --power 6
     all_read 1 70
     [[ $output == *'--power=5 --power 6'* ]]
-    [[ $stderr != *ower\ option* && $stderr != *rror* ]]
+    [[ ${stderr-} != *ower\ option* && ${stderr-} != *rror* ]]
     run -0 --separate-stderr as alice srun -N1 echo --power=5
     [[ $output == --power=5 ]]
 }
