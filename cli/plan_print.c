@@ -45,10 +45,11 @@ static struct json_object *moment_json(const struct wattle_forecast *f, double a
 	return json_object_new_string(wattle_instant_format((int64_t) floor(at_s + 0.5), text));
 }
 
-static struct json_object *sum_json(const struct plan_printed *p, const struct wattle_plan_sum *sum)
+static struct json_object *sum_json(const struct plan_printed *p, const struct wattle_plan_sum *sum, const char *policy)
 {
 	struct json_object *o = json_object_new_object();
 
+	json_object_object_add(o, "policy", json_object_new_string(policy));
 	json_object_object_add(o, "carbon_g", wattle_json_new_number(sum->carbon_g));
 	json_object_object_add(o, "energy_j", wattle_json_new_number(sum->energy_j));
 	if (p->priced) /* per MWh */
@@ -86,9 +87,9 @@ static struct json_object *slots_json(const struct plan_printed *p)
 void plan_print_json(const struct plan_printed *p)
 {
 	const struct wattle_plan *plan = p->plan;
-	struct json_object *o = sum_json(p, &plan->sum), *agnostic = sum_json(p, &plan->agnostic);
+	struct json_object *o = sum_json(p, &plan->sum, wattle_plan_policy_name(plan->policy));
+	struct json_object *agnostic = sum_json(p, &plan->agnostic, wattle_plan_policy_name(WATTLE_PLAN_NOW));
 
-	json_object_object_add(o, "policy", json_object_new_string(wattle_plan_policy_name(plan->policy)));
 	json_object_object_add(agnostic, "nodes", json_object_new_int64(p->problem->config[plan->agnostic_config].nodes));
 	json_object_object_add(o, "agnostic", agnostic);
 	json_object_object_add(o, "saving_pct", wattle_json_new_number(plan->saving_pct));
@@ -137,7 +138,7 @@ static void put_entry(const struct plan_printed *p, const struct wattle_plan_ent
 		printf(" %7.0f", c->cap_w);
 	printf(" %5.0f%%", 100 * e->run_s / s->length_s);
 	if (e->overhead_s > 0)
-		printf("  %.0f s to %s", e->overhead_s, "resize");
+		printf("  %.0f s of it to resize", e->overhead_s);
 	putchar('\n');
 }
 

@@ -250,8 +250,7 @@ static int refuse_syntax(const struct forecast_rows *rows, const char *text, str
 	for (const char *s = text; s < end && *s; s++)
 		line += *s == '\n';
 	return wattle_err_set(err, EINVAL, "%s:%u: no valid JSON: %s", rows->name, line,
-			      json_tokener_get_error(tokener) == json_tokener_continue ?
-				      "it ends too early" : json_tokener_error_desc(json_tokener_get_error(tokener)));
+			      json_tokener_error_desc(json_tokener_get_error(tokener)));
 }
 
 static void free_tokener(struct json_tokener **tokener)

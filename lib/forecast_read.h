@@ -13,7 +13,7 @@
  * neighbours, longer ones stay NAN: wattle_forecast_hole() finds them. lb/MWh becomes g/kWh (x 0.453592).
  *
  * For commands and daemons: allocates, in bounds, and needs json-c. To add a format: a function in forecast_json.c or a name in
- * forecast_csv.c, a sample in tests/unit/forecasts/, a line above. */
+ * forecast_csv.c, a sample in tests/unit/test_forecast.c, a line above. */
 
 #include "forecast.h"
 

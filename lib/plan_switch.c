@@ -147,7 +147,7 @@ static void drop(struct wattle_plan_entry *entry, uint32_t *n, uint32_t at)
 	(*n)--;
 }
 
-/* What a unit of work costs at the end of a run, or at the beginning of one that has no overhead to move; 0 for entries within. */
+/* What a unit of work costs at the end or at the beginning of a run; 0 for entries within. */
 static double edge_cost(const struct plan_work *work, const struct wattle_plan_entry *entry, uint32_t n, uint32_t i, bool *ret_end)
 {
 	const struct wattle_plan_entry *e = &entry[i];
@@ -156,9 +156,9 @@ static double edge_cost(const struct plan_work *work, const struct wattle_plan_e
 	double productive_s = e->run_s - e->overhead_s;
 
 	*ret_end = end;
-	if (!end && !(begin && e->overhead_s <= 0))
+	if (!end && !begin)
 		return 0;
-	/* nothing but overhead: it goes first */
+	/* nothing but overhead: at the end of a run it goes first, at the beginning the rest of the run needs it */
 	if (productive_s <= 0)
 		return end ? INFINITY : 0;
 	return work->span[e->slot - work->first_slot].weight * c->power_w / c->throughput_per_s;
@@ -188,6 +188,13 @@ static uint32_t trim_edges(const struct plan_work *work, struct wattle_plan_entr
 		throughput = work->problem->config[entry[at].config].throughput_per_s;
 		productive_s = entry[at].run_s - entry[at].overhead_s;
 		off_s = over / throughput;
+		if (off_s >= productive_s && !at_end && entry[at].overhead_s > 0) {
+			/* what follows needs the overhead, now just before it */
+			entry[at].run_s = entry[at].overhead_s;
+			entry[at].begin_s += productive_s;
+			over -= productive_s * throughput;
+			continue;
+		}
 		if (off_s >= productive_s) {
 			drop(entry, &n, at);
 			if (at == 0 && n > 0)
