@@ -225,8 +225,12 @@ static int read_member(struct reader *r, struct wattle_forecast *f, unsigned *se
 		*seen |= SAW_UNIT;
 		return read_string(r, f->unit, sizeof(f->unit));
 	}
-	if (strcmp(key, "issued") == 0)
+	if (strcmp(key, "issued") == 0) {
+		blanks(r);
+		if (strncmp(r->at, "null", 4) == 0)
+			return skip_value(r);
 		return read_instant(r, "issued", &f->issued_s);
+	}
 	if (strcmp(key, "start") == 0) {
 		*seen |= SAW_START;
 		return read_instant(r, "start", &f->start_s);
