@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#define COLLINEAR 1e-12 /* slopes closer than that are equal but for rounding */
 #define FEW 48 /* up to here insertion is faster than counting 256 buckets eight times */
 
 /* Bits of a double that is not negative rise with it. */
@@ -110,11 +111,12 @@ void plan_hull_make(struct plan_work *work)
 		if (next.throughput <= point[n].throughput)
 			continue;
 		rise = (next.power - point[n].power) / (next.throughput - point[n].throughput);
-		while (n > 0 && rise <= slope[n - 1]) {
+		/* points on a line all stay: finer steps at the margin, where work goes in proportion to nodes */
+		while (n > 0 && rise < slope[n - 1] * (1 - COLLINEAR)) {
 			n--;
 			rise = (next.power - point[n].power) / (next.throughput - point[n].throughput);
 		}
-		slope[n] = rise;
+		slope[n] = n > 0 && rise < slope[n - 1] ? slope[n - 1] : rise;
 		point[++n] = next;
 	}
 	work->n_segments = n;

@@ -269,16 +269,39 @@ static void try_slot(struct brute *b, uint32_t t, double done, double cost)
 	}
 }
 
+/* The greatest rise in power from one point of the lower convex hull to the next: by walking to the least slope. */
+static double hull_step_w(const struct plans *p)
+{
+	double r = 0, w = 0, most = 0;
+
+	for (;;) {
+		double best = INFINITY, next_r = r, next_w = w;
+
+		for (uint32_t k = 0; k < p->problem.n_configs; k++) {
+			double slope = (p->config[k].power_w - w) / (p->config[k].throughput_per_s - r);
+
+			if (p->config[k].throughput_per_s > r && slope < best) {
+				best = slope;
+				next_r = p->config[k].throughput_per_s;
+				next_w = p->config[k].power_w;
+			}
+		}
+		if (!(next_r > r))
+			return most;
+		most = fmax(most, next_w - w);
+		r = next_r;
+		w = next_w;
+	}
+}
+
 double plans_brute_force(const struct plans *p, double *ret_step)
 {
 	struct brute b = { p, INFINITY };
-	double power_w = 0;
+	double step_w = hull_step_w(p);
 
 	try_slot(&b, 0, 0, 0);
-	for (uint32_t k = 0; k < p->problem.n_configs; k++)
-		power_w = fmax(power_w, p->config[k].power_w);
 	*ret_step = 0;
 	for (uint32_t t = 0; t < p->problem.n_slots; t++)
-		*ret_step = fmax(*ret_step, plans_usable(p, t) * p->slot[t].weight * power_w);
+		*ret_step = fmax(*ret_step, plans_usable(p, t) * p->slot[t].weight * step_w);
 	return b.least;
 }
