@@ -6,15 +6,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <langinfo.h>
 #include <limits.h>
-#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cleanup.h"
 #include "file.h"
 #include "profile_store.h"
+#include "terminal.h"
 #include "units.h"
 
 int profile_store_dir(const struct profile_place *place, char *ret, size_t size, struct wattle_err *err)
@@ -111,22 +110,9 @@ const char *profile_formula(const struct wattle_model *model, char *buf, size_t 
 	return buf;
 }
 
-/* The locale is asked for one moment: numbers are written with a point everywhere else. */
-static bool terminal_has_utf8(void)
-{
-	locale_t locale = newlocale(LC_CTYPE_MASK, "", (locale_t) 0);
-	bool utf8;
-
-	if (!locale)
-		return false;
-	utf8 = strcmp(nl_langinfo_l(CODESET, locale), "UTF-8") == 0;
-	freelocale(locale);
-	return utf8;
-}
-
 void profile_plot(const struct wattle_plot *plot, bool ascii)
 {
-	wattle_plot_text(plot, !ascii && terminal_has_utf8(), stdout);
+	wattle_plot_text(plot, !ascii && wattle_terminal_has_utf8(), stdout);
 }
 
 int profile_plot_file(const struct wattle_plot *plot, const char *path, struct wattle_err *err)

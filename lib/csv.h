@@ -11,7 +11,7 @@
 
 #include "err.h"
 
-#define WATTLE_CSV_FIELDS_MAX 64
+#define WATTLE_CSV_FIELDS_MAX 160
 
 struct wattle_csv {
 	const char *name;   /* for messages */
