@@ -262,6 +262,11 @@ void wattle_check_hardware(struct wattle_check *check)
 	for (uint32_t z = 0; z < zones.n; z++) {
 		limits += zones.zone[z].limit[0].present + zones.zone[z].limit[1].present;
 		unmetered += !zones.zone[z].energy_present;
+		if (zones.zone[z].disabled) {
+			wattle_found(check, WATTLE_LEVEL_WRONG, "hardware", "zone %s: its file enabled says 0, so its limits don't bind",
+				     zones.zone[z].name);
+			wattle_mend(check, "write 1 there at boot; if it stays 0, unlock package power limits in the BIOS");
+		}
 	}
 	wattle_found(check, WATTLE_LEVEL_OK, "hardware", "%u package%s (%s), %u limit%s", zones.n, zones.n == 1 ? "" : "s",
 		     zones.zone[0].control, limits, limits == 1 ? "" : "s");

@@ -319,7 +319,8 @@ static int cmd_sweep(int argc, char **argv)
 	static struct wattle_outcome outcome;
 	struct wattle_this_node this;
 	struct wattle_err err = WATTLE_ERR_INIT;
-	bool owed = false;
+	cleanup_free struct wattle_book *book = NULL;
+	unsigned owed = 0;
 	int status;
 
 	if (take_arguments("wattle lease sweep",
@@ -331,8 +332,10 @@ static int cmd_sweep(int argc, char **argv)
 		return wattle_fail("%s", err.text);
 	if (wattle_lease_sweep(&this.node, &outcome, &err) < 0)
 		return wattle_fail("%s", err.text);
-	for (uint32_t i = 0; i < outcome.n_events; i++)
-		owed = owed || outcome.event[i].kind == WATTLE_EVENT_RESTORE_OWED;
+	/* what was owed before is no event: the book tells */
+	if (wattle_lease_read(&this.node, &book, &err) == 0)
+		for (uint32_t i = 0; i < book->n_limits; i++)
+			owed += book->limit[i].owed;
 	if (args.json) {
 		sweep_json(&outcome);
 	} else {
@@ -340,13 +343,14 @@ static int cmd_sweep(int argc, char **argv)
 			printf("%s\n", outcome.event[i].text);
 		if (outcome.n_events_lost)
 			printf("and %u more\n", outcome.n_events_lost);
-		if (outcome.n_events == 0)
+		if (outcome.n_events == 0 && !owed)
 			printf("nothing to sweep on %s\n", this.host);
 	}
 	if (outcome.cap_failed)
 		return wattle_finish(wattle_fail("%s", outcome.cap_failure));
 	if (owed)
-		return wattle_finish(wattle_fail("a limit could not be put back: it stays owed and is tried again at each sweep"));
+		return wattle_finish(wattle_fail("%u limit%s could not be put back: owed, and tried again at each sweep (`wattle lease list` shows which)",
+						 owed, owed == 1 ? "" : "s"));
 	return wattle_finish(WATTLE_EXIT_DONE);
 }
 

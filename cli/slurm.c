@@ -168,7 +168,8 @@ static int sacct_row(char *row, struct wattle_slurm_jobs *jobs)
 	copy(job->partition, sizeof(job->partition), field[F_PARTITION]);
 	copy(job->name, sizeof(job->name), field[F_NAME]);
 	end = digits(field[F_UID], &v);
-	job->uid = end && !*end ? (uid_t) v : (uid_t) -1;
+	/* a job that slurmdbd has just heard of has a name and, for a moment, uid 0 */
+	job->uid = end && !*end && (v != 0 || strcmp(job->user, "root") == 0) ? (uid_t) v : (uid_t) -1;
 	job->start_s = seconds(field[F_START]);
 	job->end_s = seconds(field[F_END]);
 	job->over = state_over(job->state);
@@ -352,26 +353,46 @@ int wattle_scontrol_ask(const char *a, const char *b, const char *c, char **ret_
 	return ask("scontrol", words, ret_text, err);
 }
 
-/* scontrol's state is of now, sacct's may lag behind by a database round trip */
-static void freshen(struct wattle_slurm_job *job)
+/* Takes over what scontrol says: its state is of now, sacct's may lag behind, and lack an array's last tasks. */
+static int merge(struct wattle_slurm_jobs *jobs, struct wattle_slurm_jobs *now)
 {
-	struct wattle_slurm_jobs now = { 0, NULL };
-	cleanup_free char *text = NULL;
-	char number[16];
+	int rc = 0;
 
-	snprintf(number, sizeof(number), "%u", job->job_id);
-	if (wattle_scontrol_ask("show", "job", number, &text, NULL) < 0 || wattle_scontrol_jobs_parse(text, &now, NULL) < 0)
-		return;
-	for (size_t i = 0; i < now.n; i++)
-		if (now.job[i].job_id == job->job_id) {
-			memcpy(job->state, now.job[i].state, sizeof(job->state));
-			job->over = now.job[i].over;
-			job->start_s = now.job[i].start_s;
-			job->end_s = now.job[i].over ? now.job[i].end_s : 0;
-			if (now.job[i].nodes)
-				nodes_set(job, now.job[i].nodes);
+	for (size_t i = 0; i < now->n && rc == 0; i++) {
+		struct wattle_slurm_job *fresh = &now->job[i], *job = job_find(jobs, fresh->job_id);
+
+		if (!job) {
+			job = job_add(jobs, fresh->job_id);
+			if (!job)
+				return -ENOMEM;
+			*job = *fresh;
+			fresh->nodes = fresh->nodes_before = NULL;
+			continue;
 		}
-	wattle_slurm_jobs_free(&now);
+		memcpy(job->label, fresh->label, sizeof(job->label));
+		memcpy(job->state, fresh->state, sizeof(job->state));
+		if (fresh->uid != (uid_t) -1)
+			job->uid = fresh->uid;
+		job->over = fresh->over;
+		job->start_s = fresh->start_s;
+		job->end_s = fresh->over ? fresh->end_s : 0;
+		if (fresh->nodes)
+			rc = nodes_set(job, fresh->nodes);
+	}
+	return rc;
+}
+
+/* A single job that has ended stands in sacct for good; all else may still change. */
+static bool settled(const struct wattle_slurm_jobs *jobs)
+{
+	return jobs->n == 1 && jobs->job[0].over && !strpbrk(jobs->job[0].label, "_+");
+}
+
+static int by_label(const void *a, const void *b)
+{
+	const struct wattle_slurm_job *x = a, *y = b;
+
+	return strverscmp(x->label, y->label);
 }
 
 int wattle_slurm_jobs_ask(const char *id, struct wattle_slurm_jobs *ret, struct wattle_err *err)
@@ -379,25 +400,32 @@ int wattle_slurm_jobs_ask(const char *id, struct wattle_slurm_jobs *ret, struct 
 	const char *words[] = { "-D", "-X", "-P", "-n", "-o", WATTLE_SACCT_FIELDS, "-j", id, NULL };
 	cleanup_free char *accounted = NULL, *shown = NULL;
 	struct wattle_err first = WATTLE_ERR_INIT, second = WATTLE_ERR_INIT;
-	unsigned asked = 0;
+	struct wattle_slurm_jobs jobs = { 0, NULL }, now = { 0, NULL };
 	int rc, rc_sacct;
 
 	rc_sacct = ask("sacct", words, &accounted, &first);
 	if (rc_sacct == 0)
-		rc_sacct = wattle_sacct_parse(accounted, ret, &first);
-	if (rc_sacct == 0) {
-		for (size_t i = 0; i < ret->n && asked < 16; i++)
-			if (!ret->job[i].over) {
-				freshen(&ret->job[i]);
-				asked++;
-			}
+		rc_sacct = wattle_sacct_parse(accounted, &jobs, &first);
+	if (rc_sacct == 0 && settled(&jobs)) {
+		*ret = jobs;
 		return 0;
 	}
 	rc = wattle_scontrol_ask("show", "job", id, &shown, &second);
 	if (rc == 0)
-		rc = wattle_scontrol_jobs_parse(shown, ret, &second);
-	if (rc == 0)
+		rc = wattle_scontrol_jobs_parse(shown, &now, &second);
+	if (rc == 0) {
+		rc = merge(&jobs, &now);
+		wattle_slurm_jobs_free(&now);
+		if (rc < 0) {
+			wattle_slurm_jobs_free(&jobs);
+			return wattle_err_set(err, -rc, "out of memory, or too many jobs to report at once");
+		}
+	}
+	if (jobs.n > 0) {
+		qsort(jobs.job, jobs.n, sizeof(*jobs.job), by_label);
+		*ret = jobs;
 		return 0;
+	}
 	/* "Invalid job id" is an answer; "Unable to contact" is none */
 	if (rc == -ENOENT && strstr(second.text, "Invalid job id"))
 		return wattle_err_set(err, ENOENT, "Slurm knows no job %s", id);

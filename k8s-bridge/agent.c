@@ -40,8 +40,8 @@ struct agent {
 	const char *conf, *name;
 	struct wattle_this_node this;
 	struct event_base *base;
-	struct event *changed, *tick;
-	int inotify_fd, lock_fd;
+	struct event *changed, *tick, *folder_gone;
+	int inotify_fd, watch_id, lock_fd;
 	struct wattle_watches watches;
 	char told[256];            /* the last bad news, and when */
 	uint64_t told_ns;
@@ -253,17 +253,50 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	look(arg, false, true);
 }
 
-/* (Re)opens the watch of the run folder, which the first sweep has made. */
-static int watch_folder(struct agent *agent)
+/* Locks and watches the run folder, which the first sweep has made. Once more if it went away meanwhile. */
+static int folder_open(struct agent *agent)
 {
-	if (inotify_add_watch(agent->inotify_fd, agent->this.node.run_dir, IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR) < 0)
+	const char *run_dir = agent->this.node.run_dir;
+
+	wattle_cleanup_close(&agent->lock_fd);
+	agent->lock_fd = wattle_agent_lock(run_dir);
+	if (agent->lock_fd == -EBUSY) {
+		say(LEVEL_ERR, "another wattle-agent runs on this node");
+		return -EBUSY;
+	}
+	if (agent->lock_fd < 0) {
+		say(LEVEL_ERR, "can't lock %s: %s", run_dir, strerror(-agent->lock_fd));
+		return agent->lock_fd;
+	}
+	if (agent->watch_id >= 0)
+		inotify_rm_watch(agent->inotify_fd, agent->watch_id);
+	agent->watch_id = inotify_add_watch(agent->inotify_fd, run_dir, IN_MOVED_TO | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR);
+	if (agent->watch_id < 0) {
+		say(LEVEL_ERR, "can't watch %s: %s", run_dir, strerror(errno));
 		return -errno;
+	}
 	return 0;
+}
+
+static void on_folder_gone(evutil_socket_t fd, short what, void *arg)
+{
+	struct agent *agent = arg;
+
+	(void) fd;
+	(void) what;
+	look(agent, true, false);
+	if (folder_open(agent) == 0) {
+		look(agent, false, false);
+		return;
+	}
+	agent->status = 1; /* whoever started us starts us again */
+	event_base_loopbreak(agent->base);
 }
 
 static void on_changed(evutil_socket_t fd, short what, void *arg)
 {
 	char buf[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+	static const struct timeval soon = { 0, 100000 }; /* whoever removes files may remove the folder next */
 	struct agent *agent = arg;
 	bool gone = false, book = false;
 	ssize_t n;
@@ -272,16 +305,19 @@ static void on_changed(evutil_socket_t fd, short what, void *arg)
 	while ((n = read(fd, buf, sizeof(buf))) > 0)
 		for (char *p = buf; p < buf + n;) {
 			const struct inotify_event *event = (const struct inotify_event *) (void *) p;
+			const char *name = event->len ? event->name : "";
 
-			gone = gone || (event->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED));
-			/* its other generations move too, at the same time */
-			book = book || event->len == 0 || strcmp(event->name, "book") == 0;
+			/* our open lock keeps the folder's inode alive after its end, so it is the lock's end that tells */
+			gone = gone || (event->mask & (IN_DELETE_SELF | IN_MOVE_SELF)) ||
+			       ((event->mask & IN_DELETE) && strcmp(name, "agent.lock") == 0);
+			/* the book's other generations move too, at the same time */
+			book = book || ((event->mask & IN_MOVED_TO) && strcmp(name, "book") == 0);
 			p += sizeof(*event) + event->len;
 		}
-	if (gone || book)
-		look(agent, gone, false);
-	if (gone && watch_folder(agent) < 0)
-		say_once(agent, "the run folder is gone and can't be watched: dead holders are found every 30 s only");
+	if (book)
+		look(agent, false, false);
+	if (gone)
+		event_add(agent->folder_gone, &soon);
 }
 
 static void on_leave(evutil_socket_t signal, short what, void *arg)
@@ -356,23 +392,15 @@ static int agent_run(struct agent *agent)
 	agent->watches.ended = on_ended;
 	agent->watches.arg = agent;
 	sweep(agent, &owed); /* makes the run folder too */
-	agent->lock_fd = wattle_agent_lock(agent->this.node.run_dir);
-	if (agent->lock_fd < 0) {
-		say(LEVEL_ERR, agent->lock_fd == -EBUSY ? "another wattle-agent runs on this node%s" : "can't lock the run folder: %s",
-		    agent->lock_fd == -EBUSY ? "" : strerror(-agent->lock_fd));
+	if (folder_open(agent) < 0)
 		return 1;
-	}
-	rc = watch_folder(agent);
-	if (rc < 0) {
-		say(LEVEL_ERR, "can't watch %s: %s", agent->this.node.run_dir, strerror(-rc));
-		return 1;
-	}
 	agent->changed = event_new(agent->base, agent->inotify_fd, EV_READ | EV_PERSIST, on_changed, agent);
 	agent->tick = event_new(agent->base, -1, 0, on_tick, agent);
+	agent->folder_gone = event_new(agent->base, -1, 0, on_folder_gone, agent);
 	term = evsignal_new(agent->base, SIGTERM, on_leave, agent);
 	interrupt = evsignal_new(agent->base, SIGINT, on_leave, agent);
 	hangup = evsignal_new(agent->base, SIGHUP, on_reload, agent);
-	if (!agent->changed || !agent->tick || !term || !interrupt || !hangup || event_add(agent->changed, NULL) < 0 ||
+	if (!agent->changed || !agent->tick || !agent->folder_gone || !term || !interrupt || !hangup || event_add(agent->changed, NULL) < 0 ||
 	    event_add(term, NULL) < 0 || event_add(interrupt, NULL) < 0 || event_add(hangup, NULL) < 0) {
 		say(LEVEL_ERR, "can't start: out of memory");
 		return 1;
@@ -383,7 +411,7 @@ static int agent_run(struct agent *agent)
 	event_free(term);
 	event_free(interrupt);
 	event_free(hangup);
-	return rc < 0 ? 1 : 0;
+	return rc < 0 ? 1 : agent->status;
 }
 
 static void agent_free(struct agent *agent)
@@ -393,6 +421,8 @@ static void agent_free(struct agent *agent)
 		event_free(agent->changed);
 	if (agent->tick)
 		event_free(agent->tick);
+	if (agent->folder_gone)
+		event_free(agent->folder_gone);
 	if (agent->base)
 		event_base_free(agent->base);
 	wattle_cleanup_close(&agent->inotify_fd);
@@ -411,7 +441,7 @@ int main(int argc, char **argv)
 		{ "conf", required_argument, NULL, 'c' }, { "node", required_argument, NULL, 'n' }, { "once", no_argument, NULL, 'o' },
 		{ "help", no_argument, NULL, 'h' },	  { "version", no_argument, NULL, 'V' },    { NULL, 0, NULL, 0 },
 	};
-	static struct agent agent = { .inotify_fd = -1, .lock_fd = -1 };
+	static struct agent agent = { .inotify_fd = -1, .watch_id = -1, .lock_fd = -1 };
 	struct wattle_err err = WATTLE_ERR_INIT;
 	bool once = false, owed = false;
 	int c, status;
@@ -450,8 +480,12 @@ int main(int argc, char **argv)
 		say(LEVEL_ERR, "%s", err.text);
 		return 1;
 	}
-	if (once)
-		return sweep(&agent, &owed) < 0 || owed ? 1 : 0;
+	if (once) {
+		cleanup_free struct wattle_book *book = NULL;
+
+		status = sweep(&agent, &owed) < 0 || wattle_lease_read(&agent.this.node, &book, &err) < 0;
+		return status || owed || limits_owed(book) ? 1 : 0;
+	}
 	status = agent_run(&agent);
 	agent_free(&agent);
 	return status;

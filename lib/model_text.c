@@ -239,8 +239,10 @@ int wattle_model_parse(const char *text, char ret_name[WATTLE_MODEL_NAME_MAX], s
 	rc = wattle_model_check(&m, err);
 	if (rc == 0 && scaling.n > 0)
 		rc = wattle_scaling_check(&scaling, err);
-	if (rc < 0)
-		return wattle_err_wrap(err, "a profile sent along is refused");
+	if (rc < 0) {
+		wattle_err_wrap(err, "a profile sent along is refused");
+		return rc;
+	}
 	memcpy(ret_name, name, sizeof(name));
 	*ret = m;
 	*ret_scaling = scaling;

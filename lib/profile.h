@@ -53,6 +53,9 @@ int wattle_profile_format(const struct wattle_profile *profile, char **ret_text,
 /* Replaces the file, atomically, mode 0644. On error the old one is whole. */
 int wattle_profile_write(const char *path, const struct wattle_profile *profile, struct wattle_err *err);
 
+/* A user's own file as the line that travels with a submission (model.h). *ret_text is untouched on error. */
+int wattle_profile_carry(const char *path, char ret_text[WATTLE_MODEL_TEXT_MAX], struct wattle_err *err);
+
 /* The file of a profile as people name it: with a '/' or ending in ".json" a path, else NAME.json in the store's folder.
  * *ret_stored says which. -EINVAL: no valid name; -ENAMETOOLONG. */
 int wattle_profile_locate(const char *store_dir, const char *said, char *ret_path, size_t size, bool *ret_stored,

@@ -305,7 +305,9 @@ int wattle_profile_parse(const char *name, const char *text, size_t len, struct 
 	if (!json_object_is_type(root, json_type_object))
 		return wattle_err_set(err, EINVAL, "%s is no profile: a JSON object was expected", name);
 	rc = take_profile(root, ret, err);
-	return rc < 0 ? wattle_err_wrap(err, "%s", name) : 0;
+	if (rc < 0)
+		wattle_err_wrap(err, "%s", name);
+	return rc;
 }
 
 int wattle_profile_read(const char *path, bool any_owner, struct wattle_profile **ret, struct wattle_err *err)
@@ -327,4 +329,17 @@ int wattle_profile_read(const char *path, bool any_owner, struct wattle_profile 
 	*ret = profile;
 	profile = NULL;
 	return 0;
+}
+
+int wattle_profile_carry(const char *path, char ret_text[WATTLE_MODEL_TEXT_MAX], struct wattle_err *err)
+{
+	cleanup_free struct wattle_profile *profile = NULL;
+	char text[WATTLE_MODEL_TEXT_MAX];
+	int rc = wattle_profile_read(path, true, &profile, err);
+
+	if (rc == 0)
+		rc = wattle_model_format(profile->name, &profile->model, &profile->scaling, text, sizeof(text), err);
+	if (rc == 0)
+		memcpy(ret_text, text, sizeof(text));
+	return rc;
 }

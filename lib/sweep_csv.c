@@ -82,5 +82,7 @@ int wattle_sweep_parse(const char *name, char *text, struct wattle_sweep *ret, s
 	if (ret->n == 0)
 		return wattle_err_set(err, EINVAL, "%s has no runs", name);
 	rc = wattle_sweep_check(ret, err);
-	return rc < 0 ? wattle_err_wrap(err, "%s", name) : 0;
+	if (rc < 0)
+		wattle_err_wrap(err, "%s", name);
+	return rc;
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "ended.h"
 #include "grant.h"
 #include "hooks.h"
 
@@ -23,7 +24,11 @@ void wattle_events_log(struct wattle_spank *ctx, const struct wattle_outcome *ou
 		case WATTLE_EVENT_CAP_FAILED:
 		case WATTLE_EVENT_RESTORE_OWED:
 		case WATTLE_EVENT_BOOK_BAD:
-			slurm_error("wattle: %s", text);
+			/* In a step what is an error also goes to its user, who is told in wattle_step_tell and wattle_step_task. */
+			if (ctx->step.job_id != 0)
+				slurm_info("wattle: %s", text);
+			else
+				slurm_error("wattle: %s", text);
 			break;
 		case WATTLE_EVENT_ASK_ABOVE:
 			if (ours && event->step_id == ctx->step.step_id)
@@ -139,6 +144,7 @@ void wattle_job_end(struct wattle_spank *ctx, spank_t spank)
 {
 	struct wattle_err err = WATTLE_ERR_INIT;
 	struct wattle_outcome outcome = { 0 };
+	struct wattle_grant grant;
 	uint32_t job_id = 0;
 
 	if (spank_get_item(spank, S_JOB_ID, &job_id) != ESPANK_SUCCESS) {
@@ -151,6 +157,8 @@ void wattle_job_end(struct wattle_spank *ctx, spank_t spank)
 			return;
 	}
 	if (wattle_lease_job_end(&ctx->site.node, job_id, &outcome, &err) < 0)
+		slurm_error("wattle: job %" PRIu32 ": %s", job_id, err.text);
+	if (find_grant(&grant) && wattle_ended_write(ctx->site.node.run_dir, job_id, grant.watts_w, &err) < 0)
 		slurm_error("wattle: job %" PRIu32 ": %s", job_id, err.text);
 	wattle_events_log(ctx, &outcome);
 	wattle_site_free(ctx);

@@ -9,7 +9,8 @@
 #include <unistd.h>
 
 #include "ask.h"
-#include "drain.h"
+#include "command.h"
+#include "ended.h"
 #include "hooks.h"
 #include "options.h"
 #include "record.h"
@@ -104,6 +105,21 @@ static void report_failure(struct wattle_spank *ctx)
 		slurm_error("wattle: %s", err.text);
 }
 
+/* Holds the job on this node from now on. Its prolog has made the entry; if slurmd left that out, see ended.h. */
+static int take_lease(struct wattle_spank *ctx, uint32_t ask_w, struct wattle_outcome *ret, struct wattle_err *err)
+{
+	const struct wattle_node *node = &ctx->site.node;
+	const struct wattle_step *step = &ctx->step;
+	uint32_t grant_w;
+	int rc = wattle_lease_step_begin(node, step->job_id, step->step_id, ask_w, &step->self, ret, err);
+
+	if (rc != -ENOENT || (grant_w = wattle_ended_find(node->run_dir, step->job_id)) == 0)
+		return rc;
+	slurm_info("wattle: job %" PRIu32 " was requeued and slurmd ran no prolog: %" PRIu32 " W as before", step->job_id, grant_w);
+	rc = wattle_lease_job_begin(node, step->job_id, step->uid, grant_w, &step->self, ret, err);
+	return rc < 0 ? rc : wattle_lease_step_begin(node, step->job_id, step->step_id, ask_w, &step->self, ret, err);
+}
+
 void wattle_step_start(struct wattle_spank *ctx, spank_t spank)
 {
 	struct wattle_step *step = &ctx->step;
@@ -126,8 +142,7 @@ void wattle_step_start(struct wattle_spank *ctx, spank_t spank)
 	} else if ((rc = wattle_proc_get(getpid(), &step->self)) < 0) {
 		set_failure(ctx, "slurmstepd can't read its own /proc entry");
 	} else {
-		rc = wattle_lease_step_begin(&ctx->site.node, step->job_id, step->step_id, step_ask(ctx, spank), &step->self,
-					     &outcome, &err);
+		rc = take_lease(ctx, step_ask(ctx, spank), &outcome, &err);
 		step->attached = true;
 		if (rc < 0)
 			set_failure(ctx, err.text);
@@ -182,8 +197,9 @@ static void write_record(struct wattle_spank *ctx, const struct wattle_sums *sum
 		record.peak_w = record.mean_w;
 	snprintf(record.node, sizeof(record.node), "%s", ctx->site.host);
 	snprintf(record.note, sizeof(record.note), "%s", step->note);
+	/* Not slurm_error: that goes to the user, too, who can do nothing about it. */
 	if (wattle_record_write(ctx->site.conf->report_dir, &record, step->gid, &err) < 0)
-		slurm_error("wattle: %s", err.text);
+		slurm_info("wattle: %s", err.text);
 }
 
 void wattle_step_end(struct wattle_spank *ctx)
@@ -200,7 +216,7 @@ void wattle_step_end(struct wattle_spank *ctx)
 	wattle_sampler_stop(&ctx->sampler, &sums);
 	if (step->attached) {
 		if (wattle_lease_step_end(&ctx->site.node, step->job_id, step->step_id, &step->self, &outcome, &err) < 0)
-			slurm_error("wattle: %s", err.text);
+			slurm_info("wattle: %s", err.text);
 		step->shared |= outcome.job_shared;
 		sums.effective_w = outcome.before_w;
 		if (outcome.cap_failed && !step->cap_failed)
@@ -222,6 +238,15 @@ void wattle_step_tell(const struct wattle_spank *ctx)
 		slurm_spank_log("wattle: %s: step runs all the same (on_cap_failure=continue)", step->failure);
 }
 
+/* Tasks on the step's other nodes would wait for the ones refused here (in MPI_Init) until the time limit. */
+static void end_step_elsewhere(const struct wattle_step *step)
+{
+	struct wattle_err err = WATTLE_ERR_INIT;
+
+	if (step->nodes > 1 && !is_special(step) && wattle_step_kill(step->job_id, step->step_id, &err) < 0)
+		slurm_info("wattle: %s", err.text);
+}
+
 int wattle_step_task(const struct wattle_spank *ctx, spank_t spank)
 {
 	enum wattle_cap_failure mode = mode_of(&ctx->site);
@@ -229,7 +254,9 @@ int wattle_step_task(const struct wattle_spank *ctx, spank_t spank)
 
 	if (!ctx->step.cap_failed || mode == WATTLE_CAP_CONTINUE)
 		return 0;
-	if (spank_get_item(spank, S_TASK_ID, &task) != ESPANK_SUCCESS || task == 0)
+	if (spank_get_item(spank, S_TASK_ID, &task) != ESPANK_SUCCESS || task == 0) {
 		slurm_spank_log("wattle: %s: step refused (on_cap_failure=%s)", ctx->step.failure, mode_name(mode));
+		end_step_elsewhere(&ctx->step);
+	}
 	return -1;
 }

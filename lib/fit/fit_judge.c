@@ -207,7 +207,7 @@ bool wattle_fit_judge(const struct wattle_sight *sight, const struct wattle_mode
 		v.max_s = fmax(v.max_s, sight->point[i].s);
 	}
 	/* the plainest reason first: a rising sweep also fits poorly */
-	ok = enough_caps(&v) && few_outliers(&v) && repeats_agree(&v) && some_effect(&v) && falls(&v) && above_floor(&v) && monotone(&v) &&
+	ok = enough_caps(&v) && few_outliers(&v) && repeats_agree(&v) && some_effect(&v) && falls(&v) && monotone(&v) && above_floor(&v) &&
 	     above_noise(&v) && explains(&v) && in_line(&v) && valid(&v);
 	if (!ok)
 		note[0] = '\0';

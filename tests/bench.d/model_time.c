@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Times fits (microseconds) and inversions (nanoseconds), one a line: model_time REPEATS */
+/* Times fits (microseconds) and inversions (nanoseconds), one a line: model_time REPEATS [DIR]. With a folder of
+ * root's, lookups in the cache too. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "fit/model_fit.h"
+#include "profile.h"
+#include "profile_cache.h"
 #include "sweeps.h"
 
 #define BATCH 1000
@@ -59,6 +63,47 @@ static void time_watts(const char *name, enum wattle_form form, long n)
 		exit(1);
 }
 
+/* From the cache, and once after each change of the file. The folder is argv's, root's. */
+static int time_lookups(const char *dir, long n)
+{
+	static struct wattle_profile profile = { .name = "bench" };
+	struct wattle_profile_cache *cache = wattle_profile_cache_open(dir);
+	struct wattle_err err = WATTLE_ERR_INIT;
+	struct wattle_scaling scaling;
+	struct wattle_model model;
+	struct wattle_fit fit;
+	char path[4096];
+
+	sweep_make(&profile.sweep, 100, 400, 7, form_hyperbolic, &(struct form_coef){ 0.2, 0.3, 0 });
+	sweep_repeat(&profile.sweep, 3, 0.01, &(uint64_t){ 1 });
+	snprintf(path, sizeof(path), "%s/bench.json", dir);
+	if (!cache || wattle_model_fit(&profile.sweep, WATTLE_FORM_HYPERBOLIC, &fit, &err) < 0)
+		return 1;
+	profile.model = fit.model;
+	for (long i = 0; i < n; i++) {
+		double start;
+
+		if (i % 10 == 0) {
+			if (wattle_profile_write(path, &profile, &err) < 0)
+				break;
+			start = now_ns();
+			if (wattle_profile_cache_find(cache, "bench", &model, &scaling, &err) < 0)
+				break;
+			printf("changed %.3f\n", (now_ns() - start) / 1000);
+		}
+		start = now_ns();
+		for (int k = 0; k < BATCH; k++)
+			if (wattle_profile_cache_find(cache, "bench", &model, &scaling, &err) < 0)
+				break;
+		printf("cached %.3f\n", (now_ns() - start) / BATCH);
+	}
+	if (err.code)
+		fprintf(stderr, "%s\n", err.text);
+	unlink(path);
+	wattle_profile_cache_close(cache);
+	return err.code != 0;
+}
+
 int main(int argc, char **argv)
 {
 	long n = argc > 1 ? atol(argv[1]) : 100;
@@ -67,5 +112,5 @@ int main(int argc, char **argv)
 	time_fits("fit20", 20, 5, n);
 	time_watts("hyperbolic", WATTLE_FORM_HYPERBOLIC, n);
 	time_watts("quadratic", WATTLE_FORM_QUADRATIC, n);
-	return 0;
+	return argc > 2 ? time_lookups(argv[2], n) : 0;
 }

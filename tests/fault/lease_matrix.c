@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -158,6 +159,26 @@ static void start_neighbour(struct play *play)
 		fail(play, "the neighbour can't begin: %s", answer.err.text);
 }
 
+/* For the message when a holder is gone: an actor that something else killed is no fault of the book. */
+static const char *actor_fate(const struct wattle_proc *holder, struct play *play)
+{
+	static char text[64];
+	int status;
+
+	for (unsigned who = 0; who <= N_WHO; who++) {
+		const struct actor *actor = who < N_WHO ? &play->stepd[who] : &play->neighbour;
+
+		if (actor->pid != holder->pid)
+			continue;
+		if (waitpid(actor->pid, &status, WNOHANG) == actor->pid)
+			snprintf(text, sizeof(text), "died of status 0x%x, not killed by this test", (unsigned) status);
+		else
+			snprintf(text, sizeof(text), "and yet it lives, start %llu", (unsigned long long) actor->proc.start_ticks);
+		return text;
+	}
+	return "as it should be";
+}
+
 /* The cap that the book's own entries call for, computed here again, must be what the hardware holds; entries need a living holder. */
 static void check(struct play *play, const char *when, bool job_must_live, bool job_must_be_gone)
 {
@@ -183,7 +204,8 @@ static void check(struct play *play, const char *when, bool job_must_live, bool 
 				continue;
 			held = true;
 			if (!wattle_proc_alive(&step->holder))
-				fail(play, "%s: stale step entry %u of job %u", when, (unsigned) step->step_id, (unsigned) step->job_id);
+				fail(play, "%s: stale step entry %u of job %u: holder %d is gone (%s)", when, (unsigned) step->step_id,
+				     (unsigned) step->job_id, (int) step->holder.pid, actor_fate(&step->holder, play));
 			if (step->ask_w && step->ask_w < watts_w)
 				watts_w = step->ask_w;
 		}

@@ -19,7 +19,7 @@ base_prepare() {
 layer_create() {
     local l=$LAB_STATE/layer s=$LAB_STATE/shared d base=${LAB_BASE%/} i id
     for d in "${LAB_SHARED[@]}"; do mkdir -p "$l$d" "$s$d"; done
-    mkdir -p "$l"/{proc,sys,dev,run,tmp,etc/munge,etc/wattle-lab,var/lib/mysql,var/spool/slurmd} "$LAB_STATE/db"
+    mkdir -p "$l"/{proc,sys,dev,run,tmp,etc/munge,etc/openmpi,etc/wattle-lab,var/lib/mysql,var/spool/slurmd} "$LAB_STATE/db"
 
     # Users alice and bob exist in the lab alone.
     { cat "$base/etc/passwd" && printf '%s:x:%s:%s::/home/%s:/bin/bash\n' alice 70001 70001 alice bob 70002 70002 bob; } \
@@ -38,6 +38,9 @@ layer_create() {
     } >"$l/etc/hosts"
     : >"$l/etc/resolv.conf" # no name server: a look-up of anything else fails at once
     cp "$LAB_D/etc/my.cnf" "$l/etc/wattle-lab/"
+
+    # More ranks than CPUs: one that waits gives way to one that computes.
+    { cat "$base/etc/openmpi/openmpi-mca-params.conf" && echo "mpi_yield_when_idle = 1"; } >"$l/etc/openmpi/openmpi-mca-params.conf"
 
     dd if=/dev/urandom of="$l/etc/munge/munge.key" bs=128 count=1 status=none
     chmod 400 "$l/etc/munge/munge.key"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # tests/lab node: faults of a node
 
-for part in host power slurm product; do
+for part in room host power slurm product; do
     # shellcheck source=/dev/null
     . "$LAB_D/$part.bash"
 done

@@ -7,8 +7,14 @@
 
 lab_restart() {
     [[ $# == 1 && $1 == ctl ]] || usage_error "restart: wanted ctl"
+    local i
     need_lab
     lab_lock
     slurmctld_stop
     slurmctld_start
+    # It asks every slurmd first; one that is dead never answers.
+    for ((i = 0; i < 60; i++)); do
+        [[ $(slurm_node_states) == *unk* ]] || return 0
+        sleep 0.05
+    done
 }

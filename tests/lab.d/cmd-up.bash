@@ -61,25 +61,33 @@ lab_up() {
     fi
     "$LAB_D/install"
     room_stop # what an `up` that was killed has left
-    # A lab that did not come up is taken down again, by whatever way it fails.
-    [[ -n $keep ]] || trap 'up_failed' EXIT
     mkdir -p "$LAB_DIR"
     printf '%s\n' "$LAB_CHECKOUT" >"$LAB_DIR/owner"
     printf '%s\n' "$options" >"$LAB_DIR/options"
-    up_all
-    : >"$LAB_STATE/ready"
-    trap - EXIT
+    # In a process of its own, so that there is somebody to clean up, however it ends.
+    up_all </dev/null &
+    UP_PID=$!
+    trap 'up_interrupted "$keep" 130' INT
+    trap 'up_interrupted "$keep" 143' TERM HUP
+    wait "$UP_PID" || up_failed "$keep" 1
+    trap - INT TERM HUP
+    lab_find && : >"$LAB_STATE/ready"
     say "lab '$LAB_NAME' is up: $LAB_NODES nodes, $(host_do ctl slurmctld -V)"
 }
 
+up_interrupted() {
+    trap '' INT TERM HUP
+    kill -TERM "$UP_PID" 2>/dev/null || true
+    wait "$UP_PID" || true
+    up_failed "$@"
+}
+
 up_failed() {
-    local jobs
+    [[ -z $1 ]] || exit "$2"
     say "taking the lab down again (up --keep leaves it)"
-    mapfile -t jobs < <(jobs -p)
-    ((${#jobs[@]} == 0)) || kill "${jobs[@]}" 2>/dev/null || true
-    wait
     room_stop
     lab_unlock
+    exit "$2"
 }
 
 readable() {

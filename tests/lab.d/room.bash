@@ -23,7 +23,6 @@ room_start() {
     LAB_LOG=$LAB_DIR/room.log
     read -r -u "$ready" LAB_PID && read -r -u "$ready" _ || die_log "could not make the lab's namespaces"
     exec {ready}<&-
-    printf '%s\n' "$LAB_PID" >"$LAB_DIR/room.pid"
     lab_find || die_log "the lab's namespaces ended at once"
 }
 

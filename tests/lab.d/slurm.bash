@@ -42,7 +42,6 @@ munge_start() {
         die_log "$1: munged does not start"
 }
 
-# A new database with the lab's accounts takes seconds, so one is made once and kept in the cache.
 db_start() {
     LAB_LOG=$LAB_STATE/hosts/ctl/upper/var/log/slurm/mariadb.log
     # shellcheck disable=SC2016
@@ -56,15 +55,17 @@ db_start() {
     wait_for 20 "MariaDB does not answer" test -S "/proc/$(host_pid ctl)/root/run/mysqld/mysqld.sock"
 }
 
-db_stop() {
-    host_do ctl sh -c 'kill "$(cat /run/mysqld/mysqld.pid)"'
-    wait_for 20 "MariaDB does not stop" test ! -e "/proc/$(host_pid ctl)/root/run/mysqld/mysqld.pid"
-}
-
 slurmdbd_start() {
     LAB_LOG=$LAB_STATE/hosts/ctl/upper/var/log/slurm/slurmdbd.log
     host_do ctl slurmdbd </dev/null >/dev/null 2>&1 || die_log "slurmdbd does not start"
-    wait_for 30 "slurmdbd does not answer" host_do ctl sacctmgr -n show tres >/dev/null 2>&1
+    wait_for 30 "slurmdbd does not answer" slurmdbd_up
+}
+slurmdbd_up() {
+    local out
+    out=$(host_do ctl sacctmgr -n show tres </dev/null 2>&1) && return
+    # What no waiting mends, such as an unknown key in slurm.conf.
+    [[ $out != *'fatal: '* ]] || die "sacctmgr does not work: $out"
+    return 1
 }
 
 slurmctld_start() {

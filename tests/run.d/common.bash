@@ -87,7 +87,7 @@ count_cunit() {
 }
 
 # Counts TAP on standard input, under the names prefixed by $1. A plan that was not fulfilled is a failure. Passes
-# the lines on, with progress.
+# other lines on, and with progress those that passed, unless $2 is quiet.
 count_tap() {
     local line plan=-1 seen=0 number name prefix=${1:+$1: }
     while IFS= read -r line; do
@@ -102,7 +102,7 @@ count_tap() {
                 skipped "$prefix${BASH_REMATCH[1]}" "${BASH_REMATCH[2]#(}"
             else
                 passed "$prefix${name:-$number}"
-                say "$RUN_PIECE: ok: $prefix$name"
+                [[ ${2-} == quiet ]] || say "$RUN_PIECE: ok: $prefix$name"
             fi
         else
             printf '%s\n' "$line"

@@ -33,6 +33,10 @@ static void test_sacct(void)
 	CHECK_INT(jobs.job[2].over, 1);
 	CU_ASSERT_PTR_NULL(jobs.job[2].nodes);
 	wattle_slurm_jobs_free(&jobs);
+	/* a uid that slurmdbd does not know yet is nobody's, not root's */
+	CHECK_INT(wattle_sacct_parse("12|12|PENDING|alice|0|Unknown|Unknown|main|None assigned|x\n", &jobs, &err), 0);
+	CHECK_INT(jobs.job[0].uid, (uid_t) -1);
+	wattle_slurm_jobs_free(&jobs);
 	CHECK_INT(wattle_sacct_parse("", &jobs, &err), -2);
 	CHECK_INT(wattle_sacct_parse("garbage\n1|2\n12.batch|12.batch|C|||||||\n", &jobs, &err), -2);
 }

@@ -118,6 +118,7 @@ static void test_hostile(void)
 		if (rc != cases[i].rc)
 			printf("\n%s -> %s: ", cases[i].word, cases[i].instead);
 		CHECK_INT(rc, cases[i].rc);
+		CHECK_INT(parse(with(cases[i].word, cases[i].instead), NULL), cases[i].rc);
 	}
 	CHECK_INT(parse("", &err), -EPROTO);
 	memset(longer, 'x', sizeof(longer) - 1);
@@ -132,8 +133,8 @@ static void test_damaged(void)
 
 	for (int i = 0; i < 100000; i++) {
 		char text[sizeof(good)], name[WATTLE_MODEL_NAME_MAX];
-		struct wattle_scaling curve;
-		struct wattle_model m;
+		struct wattle_scaling curve = { .n = 99 };
+		struct wattle_model m = { .n_caps = 0 };
 
 		memcpy(text, good, sizeof(good));
 		for (int k = 0; k < 3; k++)

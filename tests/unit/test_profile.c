@@ -105,6 +105,8 @@ static void test_hostile(void)
 			printf("\n%s -> %s: ", cases[i].piece, cases[i].instead);
 		CU_ASSERT(rc < 0);
 		CHECK_HOLDS(err.text, cases[i].why);
+		CHECK_INT(wattle_profile_parse("p.json", with(cases[i].piece, cases[i].instead),
+					       strlen(with(cases[i].piece, cases[i].instead)), &back, NULL), rc);
 	}
 	CU_ASSERT(parse(with("\"hyperbolic\", \"coef\": {\"a\": 0.05, \"b\": 0.02, \"c\": 0.001}",
 			     "\"quadratic\", \"coef\": {\"A\": 0.5, \"B\": 0, \"C\": 0, \"x0\": 0.9}")) < 0);
@@ -188,6 +190,18 @@ static void test_write(void)
 	profile.model.r2 = 0.9;
 	CHECK_INT(wattle_profile_write("/nowhere/at/all.json", &profile, &err), -ENOENT);
 	CHECK_HOLDS(err.text, "/nowhere/at");
+	/* as it travels with a submission */
+	char text[WATTLE_MODEL_TEXT_MAX] = "untouched", name[WATTLE_MODEL_NAME_MAX];
+	struct wattle_scaling curve;
+	struct wattle_model model;
+
+	CHECK_INT(wattle_profile_carry("/nowhere.json", text, &err), -ENOENT);
+	CHECK_STRING(text, "untouched");
+	CHECK_INT(wattle_profile_carry(path, text, &err), 0);
+	CHECK_INT(wattle_model_parse(text, name, &model, &curve, &err), 0);
+	CHECK_STRING(name, "nbody");
+	CU_ASSERT_DOUBLE_EQUAL(model.linear, 0.3, 1e-12);
+	CHECK_INT(curve.n, 1);
 	/* links and fifos are not read */
 	snprintf(stray, sizeof(stray), "%s/link.json", folder);
 	CHECK_INT(symlink(path, stray), 0);

@@ -47,8 +47,13 @@ static void test_sweep(void)
 
 static void refused(const char *text, const char *why)
 {
-	CU_ASSERT(parse(text) < 0);
+	int rc = parse(text);
+	char copy[2048];
+
+	CU_ASSERT(rc < 0);
 	CHECK_HOLDS(err.text, why);
+	snprintf(copy, sizeof(copy), "%s", text);
+	CHECK_INT(wattle_sweep_parse("s.csv", copy, &sweep, NULL), rc);
 }
 
 static void test_sweep_refused(void)

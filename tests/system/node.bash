@@ -1,0 +1,71 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# For tests that look at one node from outside: its limits, its leases, its agent.
+
+READ='cat /sys/class/powercap/intel-rapl:[01]/constraint_[01]_power_limit_uw | paste -sd" " -'
+
+as() { lab run --user "$1" -- "${@:2}"; }
+limits() { lab on "$1" -- sh -c "$READ"; }
+caps() { printf '%s %s %s %s\n' "$1" "$1" "$1" "$1"; }
+is_at() { [[ $(limits "$1") == "$2" ]]; }
+at_boot() { is_at "$1" "$(<"$NODE_DIR/boot.$1")"; }
+
+# until_true SECONDS CMD…
+until_true() {
+    local deadline=$((${EPOCHREALTIME/./} + $1 * 1000000))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        ((${EPOCHREALTIME/./} < deadline)) || { echo "not within time: $*" >&2 && return 1; }
+        sleep 0.02
+    done
+}
+wait_idle() { until_true 40 no_jobs; }
+no_jobs() { [[ -z $(lab on ctl -- squeue -h) ]]; }
+job_gone() { [[ -z $(lab on ctl -- squeue -h -j "$1" 2>/dev/null) ]]; }
+
+# A job's slurmstepds on a node: extern and one more.
+stepds() { lab on "$1" -- pgrep -x slurmstepd; }
+has_stepds() { [[ $(stepds "$1" | wc -l) -ge $2 ]]; }
+
+# Remembers what the nodes' limits are while nothing runs.
+boot_values() {
+    local node
+    export NODE_DIR=$BATS_FILE_TMPDIR
+    wait_idle
+    for node in n1 n2 n3 n4; do limits "$node" >"$NODE_DIR/boot.$node"; done
+}
+
+# A job with a cap that holds its node until it is cancelled; prints its id once the cap is in force. sleeper NODE WATTS SBATCH-ARGS…
+sleeper() {
+    local id node=$1 watts=$2
+    shift 2
+    id=$(as alice sbatch --parsable --no-requeue -w "$node" --power="$watts" -o /dev/null "$@" --wrap 'sleep 300' 2>/dev/null)
+    until_true 20 book_has "$node" "$id" || return 1
+    echo "$id"
+}
+# Both slurmstepds of a batch job hold its lease.
+book_has() {
+    [[ $(lab on "$1" -- wattle lease list --json |
+        python3 -c 'import json,sys; print(sum(len(j["steps"]) for j in json.load(sys.stdin)["jobs"] if j["job_id"] == int(sys.argv[1])))' "$2") -ge 2 ]]
+}
+
+agent_runs() { lab on "$1" -- pgrep -x wattle-agent; }
+agent_gone() { ! agent_runs "$1"; }
+agent_start() {
+    agent_runs "$1" >/dev/null || lab on "$1" -- sh -c 'setsid -f wattle-agent >>/var/log/slurm/wattle-agent.log 2>&1' </dev/null
+    until_true 5 agent_runs "$1"
+}
+agent_log() { lab on "$1" -- cat /var/log/slurm/wattle-agent.log; }
+
+clean_up() {
+    local node
+    for node in n1 n2 n3 n4; do lab fault "$node" clear; done
+    lab on ctl -- scancel --user=alice
+    lab on ctl -- scancel --user=bob
+    for node in n1 n2 n3 n4; do lab node "$node" kill-stepd; done
+    wait_idle
+    # shellcheck disable=SC2016
+    lab on ctl -- sh -c 'for n in $(sinfo -h -N -t drain -o %N | sort -u); do scontrol update nodename=$n state=resume; done'
+    for node in n1 n2 n3 n4; do agent_start "$node"; done
+    [[ -z ${NODE_DIR-} ]] || for node in n1 n2 n3 n4; do until_true 2 at_boot "$node"; done
+}

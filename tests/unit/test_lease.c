@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What of the lease is pure: who gets what, whose value a limit holds, the book's form. */
+#include "lease_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "runner.h"
+
+static const char BOOT[] = "01234567-89ab-cdef-0123-456789abcdef";
+static const struct wattle_node node = { .run_dir = "/nowhere", .host = "n1", .base_w = 60, .min_w = 100, .max_w = 400 };
+
+static void add_job(struct wattle_book *book, uint32_t job_id, uint32_t grant_w)
+{
+	struct wattle_lease_job job = { .job_id = job_id, .uid = 1000, .grant_w = grant_w, .since_ns = 5 };
+
+	CHECK_INT(lease_job_add(book, &job, NULL), 0);
+}
+
+static void add_step(struct wattle_book *book, uint32_t job_id, uint32_t step_id, uint32_t ask_w, pid_t pid)
+{
+	struct wattle_lease_step step = { .job_id = job_id, .step_id = step_id, .ask_w = ask_w, .holder = { pid, 77 } };
+
+	CHECK_INT(lease_step_add(book, &step, NULL), 0);
+}
+
+static void test_effective(void)
+{
+	cleanup_free struct wattle_book *book = lease_book_new(BOOT);
+
+	CHECK_INT(lease_effective_watts(book, &node), 0);
+	add_job(book, 1, 300);
+	CHECK_INT(lease_effective_watts(book, &node), 300);
+	add_step(book, 1, WATTLE_STEP_EXTERN, 0, 10); /* names none: does not count */
+	CHECK_INT(lease_effective_watts(book, &node), 300);
+	add_step(book, 1, 0, 200, 11);
+	add_step(book, 1, 1, 250, 12);
+	CHECK_INT(lease_job_watts(book, lease_job_find(book, 1)), 200);
+	add_step(book, 1, 2, 350, 13); /* more than the grant */
+	CHECK_INT(lease_effective_watts(book, &node), 200);
+	add_job(book, 2, 150);
+	CHECK_INT(lease_effective_watts(book, &node), 350);
+	add_job(book, 3, 50);
+	CHECK_INT(lease_effective_watts(book, &node), 0); /* 400: the node's maximum */
+	CU_ASSERT(lease_job_remove(book, 2));
+	CHECK_INT(lease_effective_watts(book, &node), 250);
+	CU_ASSERT(lease_job_remove(book, 1));
+	CHECK_INT(book->n_steps, 0);
+	CHECK_INT(lease_effective_watts(book, &node), 100); /* 50: less than the node can be held to */
+}
+
+static void test_no_overflow(void)
+{
+	cleanup_free struct wattle_book *book = lease_book_new(BOOT);
+
+	for (uint32_t i = 0; i < WATTLE_JOBS_MAX; i++)
+		add_job(book, i, UINT32_MAX);
+	CHECK_INT(lease_effective_watts(book, &node), 0);
+}
+
+static void test_full(void)
+{
+	cleanup_free struct wattle_book *book = lease_book_new(BOOT);
+	struct wattle_lease_job job = { .job_id = 1 << 20, .grant_w = 1 };
+	struct wattle_lease_step step = { .job_id = 1, .holder = { 1, 1 } };
+	struct wattle_err err = WATTLE_ERR_INIT;
+
+	for (uint32_t i = 0; i < WATTLE_JOBS_MAX; i++)
+		add_job(book, i, 1);
+	CHECK_INT(lease_job_add(book, &job, &err), -ENOBUFS);
+	CHECK_HOLDS(err.text, "1024 jobs");
+	for (uint32_t i = 0; i < WATTLE_STEPS_MAX; i++)
+		add_step(book, 1, i, 0, 9);
+	CHECK_INT(lease_step_add(book, &step, &err), -ENOBUFS);
+}
+
+static void test_step_is_its_holder(void)
+{
+	cleanup_free struct wattle_book *book = lease_book_new(BOOT);
+	const struct wattle_proc old = { 10, 77 }, new = { 11, 77 }, reused = { 10, 78 };
+
+	add_job(book, 1, 300);
+	add_step(book, 1, 0, 0, 10);
+	add_step(book, 1, 0, 0, 11); /* after a requeue */
+	CU_ASSERT_FALSE(lease_step_remove(book, 1, 0, &reused));
+	CU_ASSERT(lease_step_remove(book, 1, 0, &old));
+	CU_ASSERT_PTR_NULL(lease_step_find(book, 1, 0, &old));
+	CU_ASSERT_PTR_NOT_NULL(lease_step_find(book, 1, 0, &new));
+	CU_ASSERT(lease_job_has_steps(book, 1));
+}
+
+static void test_judge(void)
+{
+	const uint64_t W = 1000000;
+	struct wattle_lease_limit limit = { .baseline_uw = 200 * W, .wrote_uw = 120 * W, .intent_uw = 120 * W };
+
+	CHECK_INT(lease_limit_judge(&limit, 120 * W, false), LEASE_OURS);
+	CHECK_INT(lease_limit_judge(&limit, 200 * W, false), LEASE_SET_BACK);
+	CHECK_INT(lease_limit_judge(&limit, 120 * W + 125000, false), LEASE_FOREIGN);
+	CHECK_INT(lease_limit_judge(&limit, 150 * W, false), LEASE_FOREIGN);
+	/* killed after journaling that 80 W are to be written */
+	limit.intent_uw = 80 * W;
+	limit.intent_open = true;
+	CHECK_INT(lease_limit_judge(&limit, 120 * W, false), LEASE_OURS);
+	CHECK_INT(lease_limit_judge(&limit, 80 * W - 125000, false), LEASE_OURS);
+	CHECK_INT(lease_limit_judge(&limit, 100 * W, false), LEASE_OURS); /* firmware took it half way */
+	CHECK_INT(lease_limit_judge(&limit, 70 * W, false), LEASE_FOREIGN);
+	CHECK_INT(lease_limit_judge(&limit, 150 * W, false), LEASE_FOREIGN);
+	/* with the last generation lost, whatever is below the baseline may have been its intent */
+	CHECK_INT(lease_limit_judge(&limit, 70 * W, true), LEASE_OURS);
+	CHECK_INT(lease_limit_judge(&limit, 210 * W, true), LEASE_FOREIGN);
+}
+
+static struct wattle_book *full_book(void)
+{
+	struct wattle_book *book = lease_book_new(BOOT);
+	struct wattle_lease_limit limit = { .control = "intel-rapl", .zone = "package-0", .baseline_uw = 173125000, .wrote_uw = 120000000,
+					    .intent_uw = 120000000, .owed = true };
+
+	add_job(book, 7, 300);
+	book->job[0].pending = true;
+	book->job[0].parent = (struct wattle_proc) { 4, 5 };
+	book->job[0].cap_failed = true;
+	snprintf(book->job[0].cap_failure, sizeof(book->job[0].cap_failure), "zone \"a\\b\"\n\xff: no");
+	add_job(book, UINT32_MAX, UINT32_MAX);
+	add_step(book, 7, WATTLE_STEP_BATCH, 250, 12345);
+	book->limit[book->n_limits++] = limit;
+	limit.constraint = 1;
+	limit.intent_open = true;
+	book->limit[book->n_limits++] = limit;
+	return book;
+}
+
+static void test_round_trip(void)
+{
+	cleanup_free struct wattle_book *book = full_book(), *again = lease_book_new("");
+	struct wattle_err err = WATTLE_ERR_INIT;
+	cleanup_free char *text = NULL;
+	size_t len;
+
+	CHECK_INT(lease_book_format(book, &text, &len), 0);
+	CHECK_INT(strlen(text), len);
+	CHECK_INT(lease_book_parse(text, len, again, &err), 0);
+	CHECK_STRING(again->boot_id, BOOT);
+	CHECK_INT(again->n_jobs, 2);
+	CHECK_INT(again->n_steps, 1);
+	CHECK_INT(again->n_limits, 2);
+	CHECK_STRING(again->job[0].cap_failure, "zone \"a\\b\"??: no");
+	CHECK_INT(again->job[0].parent.start_ticks, 5);
+	CU_ASSERT(again->job[0].pending && again->job[0].cap_failed && !again->job[0].shared);
+	CHECK_INT(again->job[1].grant_w, UINT32_MAX);
+	CHECK_INT(again->step[0].holder.pid, 12345);
+	CHECK_INT(again->step[0].step_id, WATTLE_STEP_BATCH);
+	CU_ASSERT(again->limit[1].intent_open && !again->limit[0].intent_open && again->limit[0].owed);
+	CU_ASSERT(memcmp(&again->limit[1], &book->limit[1], sizeof(book->limit[1])) == 0);
+}
+
+/* The largest book is taken, and is read again. */
+static void test_largest(void)
+{
+	cleanup_free struct wattle_book *book = lease_book_new(BOOT), *again = lease_book_new(BOOT);
+	cleanup_free char *text = NULL;
+	size_t len;
+
+	for (uint32_t i = 0; i < WATTLE_JOBS_MAX; i++) {
+		add_job(book, UINT32_MAX - i, UINT32_MAX);
+		memset(book->job[i].cap_failure, '"', sizeof(book->job[i].cap_failure) - 1);
+	}
+	for (uint32_t i = 0; i < WATTLE_STEPS_MAX; i++)
+		add_step(book, UINT32_MAX, i, UINT32_MAX, INT32_MAX);
+	CHECK_INT(lease_book_format(book, &text, &len), 0);
+	CU_ASSERT(len < LEASE_BOOK_BYTES_MAX);
+	CHECK_INT(lease_book_parse(text, len, again, NULL), 0);
+	CHECK_INT(again->n_steps, WATTLE_STEPS_MAX);
+}
+
+static void test_torn_at_every_byte(void)
+{
+	cleanup_free struct wattle_book *book = full_book();
+	cleanup_free char *text = NULL;
+	size_t len, taken = 0;
+
+	CHECK_INT(lease_book_format(book, &text, &len), 0);
+	for (size_t at = 0; at < len - 1; at++) { /* without the final newline it is whole */
+		cleanup_free struct wattle_book *again = lease_book_new(BOOT);
+		char kept = text[at];
+
+		text[at] = '\0';
+		taken += lease_book_parse(text, at, again, NULL) == 0;
+		CHECK_INT(again->n_jobs + again->n_steps + again->n_limits, 0);
+		text[at] = kept;
+	}
+	CHECK_INT(taken, 0);
+}
+
+/* Any one byte changed: refused, or another book that is within all bounds; never a crash. */
+static void test_any_byte_changed(void)
+{
+	cleanup_free struct wattle_book *book = full_book();
+	cleanup_free char *text = NULL;
+	size_t len;
+
+	CHECK_INT(lease_book_format(book, &text, &len), 0);
+	for (size_t at = 0; at < len; at++)
+		for (unsigned i = 0; i < 4; i++) {
+			cleanup_free struct wattle_book *again = lease_book_new(BOOT);
+			char kept = text[at];
+
+			text[at] = "9\"}-"[i];
+			if (lease_book_parse(text, len, again, NULL) == 0)
+				for (uint32_t n = 0; n < again->n_limits; n++)
+					CU_ASSERT(again->limit[n].baseline_uw >= LEASE_BASELINE_MIN_UW &&
+						  again->limit[n].baseline_uw <= LEASE_BASELINE_MAX_UW &&
+						  again->limit[n].constraint < WATTLE_CONSTRAINTS);
+			text[at] = kept;
+		}
+}
+
+static void test_hostile(void)
+{
+	static const char *const texts[] = {
+		"", "null", "[]", "7", "\"x\"", "{}", "{\"v\":1}", "{\"v\":2,\"boot_id\":\"01234567-89ab-cdef-0123-456789abcdef\",\"jobs\":[],\"steps\":[],\"limits\":[]}",
+		"{\"v\":1,\"boot_id\":\"short\",\"jobs\":[],\"steps\":[],\"limits\":[]}",
+		"{\"v\":1,\"boot_id\":\"01234567-89ab-cdef-0123-456789abcdef\",\"jobs\":{},\"steps\":[],\"limits\":[]}",
+		"{\"v\":1,\"boot_id\":\"01234567-89ab-cdef-0123-456789abcdef\",\"jobs\":[],\"steps\":[],\"limits\":[]} trailing",
+		"{\"v\":1,\"boot_id\":\"01234567-89ab-cdef-0123-456789abcdef\",\"jobs\":[],\"steps\":[],\"limits\":[],}",
+		"{\"v\":1,\"boot_id\":\"../../../../../../etc/passwd--------\",\"jobs\":[],\"steps\":[],\"limits\":[]}",
+		"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
+	};
+	struct wattle_err err;
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		cleanup_free struct wattle_book *book = lease_book_new(BOOT);
+
+		err.text[0] = '\0';
+		CHECK_INT(lease_book_parse(texts[i], strlen(texts[i]), book, &err), -EINVAL);
+		CU_ASSERT(err.text[0] != '\0');
+	}
+}
+
+int main(void)
+{
+	static const struct test tests[] = {
+		{ "effective watts are the sum over jobs", test_effective },
+		{ "a sum that would not fit 32 bits", test_no_overflow },
+		{ "a full book says so", test_full },
+		{ "a step is its number and its holder", test_step_is_its_holder },
+		{ "whose value a limit holds", test_judge },
+		{ "the book comes back as it was", test_round_trip },
+		{ "the largest book", test_largest },
+		{ "a book torn at any byte is not believed", test_torn_at_every_byte },
+		{ "any byte changed is no crash and no absurd limit", test_any_byte_changed },
+		{ "hostile books", test_hostile },
+		{ NULL, NULL },
+	};
+
+	return run_suite("lease", tests);
+}
