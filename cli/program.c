@@ -69,6 +69,7 @@ static int take(struct stream *stream)
 			return -ENOMEM;
 		stream->text = text;
 		stream->room = room;
+		stream->text[stream->len] = '\0';
 	}
 	n = read(stream->fd, stream->text + stream->len, stream->room - stream->len - 1);
 	if (n < 0)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include "cleanup.h"
 #include "program.h"
@@ -13,6 +14,7 @@
 #define ASK_MS 15000
 #define ANSWER_MAX (16 * 1024 * 1024)
 #define HOSTS_MAX 100000
+#define SETTLED_S 300
 
 void wattle_slurm_jobs_free(struct wattle_slurm_jobs *jobs)
 {
@@ -371,6 +373,9 @@ static int merge(struct wattle_slurm_jobs *jobs, struct wattle_slurm_jobs *now)
 		}
 		memcpy(job->label, fresh->label, sizeof(job->label));
 		memcpy(job->state, fresh->state, sizeof(job->state));
+		memcpy(job->name, fresh->name, sizeof(job->name));
+		memcpy(job->user, fresh->user, sizeof(job->user));
+		memcpy(job->partition, fresh->partition, sizeof(job->partition));
 		if (fresh->uid != (uid_t) -1)
 			job->uid = fresh->uid;
 		job->over = fresh->over;
@@ -382,10 +387,14 @@ static int merge(struct wattle_slurm_jobs *jobs, struct wattle_slurm_jobs *now)
 	return rc;
 }
 
-/* A single job that has ended stands in sacct for good; all else may still change. */
-static bool settled(const struct wattle_slurm_jobs *jobs)
+/* What ended a while ago stands in sacct for good; of the rest it may know little yet: a job without its name, an array without its
+ * last tasks. */
+static bool settled(const struct wattle_slurm_jobs *jobs, int64_t now_s)
 {
-	return jobs->n == 1 && jobs->job[0].over && !strpbrk(jobs->job[0].label, "_+");
+	for (size_t i = 0; i < jobs->n; i++)
+		if (!jobs->job[i].over || jobs->job[i].end_s == 0 || jobs->job[i].end_s > now_s - SETTLED_S)
+			return false;
+	return true;
 }
 
 static int by_label(const void *a, const void *b)
@@ -406,7 +415,7 @@ int wattle_slurm_jobs_ask(const char *id, struct wattle_slurm_jobs *ret, struct 
 	rc_sacct = ask("sacct", words, &accounted, &first);
 	if (rc_sacct == 0)
 		rc_sacct = wattle_sacct_parse(accounted, &jobs, &first);
-	if (rc_sacct == 0 && settled(&jobs)) {
+	if (rc_sacct == 0 && settled(&jobs, (int64_t) time(NULL))) {
 		*ret = jobs;
 		return 0;
 	}

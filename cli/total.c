@@ -176,9 +176,10 @@ static int for_people(const void *a, const void *b)
 
 	if (rx != ry)
 		return rx < ry ? -1 : 1;
-	if (x->start_s != y->start_s)
-		return x->start_s < y->start_s ? -1 : 1;
-	return strcmp(x->node, y->node);
+	rx = strverscmp(x->node, y->node);
+	if (rx != 0)
+		return rx < 0 ? -1 : 1;
+	return (x->start_s > y->start_s) - (x->start_s < y->start_s);
 }
 
 void wattle_records_sort(struct wattle_record *records, size_t n)
@@ -199,18 +200,29 @@ const char *wattle_step_name(uint32_t step_id, char *buf, size_t size)
 	return buf;
 }
 
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *) a, *(char *const *) b);
+}
+
 size_t wattle_nodes_missing(char *const *nodes, size_t n_nodes, const struct wattle_record *records, size_t n,
 			    const char **ret_missing)
 {
+	bool *there = calloc(n_nodes + 1, sizeof(*there));
 	size_t missing = 0;
 
-	for (size_t i = 0; i < n_nodes; i++) {
-		bool there = false;
+	if (!there)
+		return 0;
+	for (size_t i = 0; i < n; i++) {
+		const char *name = records[i].node;
+		char *const *hit = bsearch(&name, nodes, n_nodes, sizeof(*nodes), by_text);
 
-		for (size_t r = 0; r < n && !there; r++)
-			there = strcmp(records[r].node, nodes[i]) == 0;
-		if (!there)
-			ret_missing[missing++] = nodes[i];
+		if (hit)
+			there[hit - nodes] = true;
 	}
+	for (size_t i = 0; i < n_nodes; i++)
+		if (!there[i])
+			ret_missing[missing++] = nodes[i];
+	free(there);
 	return missing;
 }

@@ -34,13 +34,14 @@ struct wattle_total {
 /* records of one job, in any order (sorted in place by node and time). n = 0 gives zeros. */
 void wattle_total_job(struct wattle_record *records, size_t n, struct wattle_total *ret);
 
-/* Order for a table: by start of run, then node, batch, extern, 0, 1, … */
+/* Order for a table: batch, extern, 0, 1, …; each by node; of a requeued job's runs the first one first. */
 void wattle_records_sort(struct wattle_record *records, size_t n);
 
 /* "batch", "extern", "interactive", "0" */
 const char *wattle_step_name(uint32_t step_id, char *buf, size_t size);
 
-/* Names in nodes (sorted) that have no record: pointers into nodes, at most n_nodes, written to ret_missing; returns how many. */
+/* Names in nodes (sorted by strcmp) that have no record: pointers into nodes, at most n_nodes, written to ret_missing; returns how
+ * many. Out of memory: none. */
 size_t wattle_nodes_missing(char *const *nodes, size_t n_nodes, const struct wattle_record *records, size_t n,
 			    const char **ret_missing);
 

@@ -68,28 +68,28 @@ static void drop(struct wattle_conf *conf)
 	}
 }
 
-static int load(struct wattle_conf **ret, struct wattle_err *err)
+/* NULL with a reason. */
+static struct wattle_conf *load(struct wattle_err *err)
 {
 	struct wattle_conf *conf = calloc(1, sizeof(*conf));
-	int rc;
 
-	if (!conf)
-		return wattle_err_set(err, ENOMEM, "out of memory for %s", cache.path);
-	conf->holders = 1;
-	rc = wattle_siteconf_read(cache.path, &conf->site, err);
-	if (rc < 0) {
-		free(conf);
-		return rc;
+	if (!conf) {
+		wattle_err_set(err, ENOMEM, "out of memory for %s", cache.path);
+		return NULL;
 	}
-	*ret = conf;
-	return 0;
+	conf->holders = 1;
+	if (wattle_siteconf_read(cache.path, &conf->site, err) < 0) {
+		free(conf);
+		return NULL;
+	}
+	return conf;
 }
 
 /* One line in the log a change of the file. */
 static void look_again(void)
 {
 	struct wattle_err err = WATTLE_ERR_INIT;
-	struct wattle_conf *conf = NULL;
+	struct wattle_conf *conf;
 	struct stamp stamp;
 
 	read_stamp(&stamp);
@@ -97,7 +97,8 @@ static void look_again(void)
 		return;
 	/* the stamp is older than what is read: a file changed meanwhile is read again */
 	cache.stamp = stamp;
-	if (load(&conf, &err) < 0) {
+	conf = load(&err);
+	if (!conf) {
 		cache.wrong = err;
 		slurm_error("wattle: %s: %s", err.text, cache.newest ? "the configuration read before stays in force" :
 			    "NO JOB IS CHARGED OR CAPPED until this is mended; jobs that name watts are refused");

@@ -3,7 +3,8 @@
 #define WATTLE_JOBSUBMIT_H
 
 /* What the files of the job_submit plugin know of each other. All of it runs in slurmctld, under its locks and, from 23.02 on, in
- * several threads at once: no waiting, no exit, bounded work, and no state but the cached configuration. */
+ * several threads at once: no waiting, no exit, bounded work, and no state but the cached configuration (and, between the
+ * components of one heterogeneous job, the first of them). */
 
 #include "err.h"
 #include "grant.h"
@@ -70,6 +71,11 @@ int wattle_rewrite(job_desc_msg_t *job_desc, const struct wattle_siteconf *site,
 		   const struct wattle_decision *decision, struct wattle_err *err);
 /* Our names in a list of gres that are not per node: -EINVAL. */
 int wattle_check_other_gres(const job_desc_msg_t *job_desc, const struct wattle_siteconf *site, struct wattle_err *err);
+
+/* --- het.c: components of a heterogeneous job whose licences must all stand on the first one -------------------------------- */
+
+/* After each component was rewritten (and after any other job): moves its licences' charge to the first component's. */
+int wattle_het_charge(job_desc_msg_t *job_desc, const struct wattle_siteconf *site, struct wattle_err *err);
 
 /* --- submit.c, modify.c: the two calls; they return ESLURM_* ---------------------------------------------------------------- */
 

@@ -15,6 +15,7 @@ struct job {
 	const char *licences;
 	uint64_t licence_w;   /* our licence in them, 0: none */
 	bool pending;
+	bool het;             /* a component whose charge stands on the first one, with the others' */
 };
 
 /* One change of one job. */
@@ -125,7 +126,7 @@ static int check_licences(const struct change *change, uint64_t charge_w, struct
 
 	if (!asked || change->admin || !(change->site->charge & WATTLE_CHARGE_LICENCE))
 		return 0;
-	if (!*asked)
+	if (!*asked && change->job.licence_w > 0)
 		return wattle_err_set(err, EPERM, "dropping all licences would shed the job's %s:%" PRIu64 ": refused", name,
 				      change->job.licence_w);
 	rc = wattle_licence_find(asked, name, &count_w, err);
@@ -160,7 +161,7 @@ static uint32_t nodes_max_after(const struct change *change)
 	const struct wattle_grant *grant = &change->job.grant;
 	uint32_t max = grant->nodes_max;
 
-	if ((change->site->charge & WATTLE_CHARGE_LICENCE) && change->job.licence_w >= grant->watts_w)
+	if ((change->site->charge & WATTLE_CHARGE_LICENCE) && change->job.licence_w >= grant->watts_w && !change->job.het)
 		max = (uint32_t) (change->job.licence_w / grant->watts_w);
 	return change->asked->max_nodes == NO_VAL || change->asked->max_nodes == 0 ? max : change->asked->max_nodes;
 }
@@ -193,6 +194,8 @@ static int judge_pending(const struct change *change, struct wattle_err *err)
 	/* to Slurm a maximum of 0 is none at all */
 	if (asked->max_nodes == 0 && !change->admin)
 		return wattle_err_set(err, EINVAL, "a job's nodes need a maximum, for that is what it is charged: say NumNodes=MIN-MAX");
+	if (change->job.het && changes_nodes(asked) && !change->admin)
+		return wattle_err_set(err, EINVAL, "the nodes of one component can't be changed, its watts stand on the first one: submit the job again");
 	nodes_max = nodes_max_after(change);
 	if (nodes_min > nodes_max)
 		nodes_min = nodes_max; /* only the answer shows it; where it is the user's mistake Slurm refuses it */
@@ -200,6 +203,11 @@ static int judge_pending(const struct change *change, struct wattle_err *err)
 	if ((rc = check_range(change, err)) < 0)
 		;
 	else if ((rc = wattle_decision_resize(&decision, nodes_min, nodes_max, err)) < 0)
+		;
+	else if (change->job.het)
+		decision.charge_w = change->job.licence_w;
+
+	if (rc < 0)
 		;
 	else if ((rc = check_licences(change, decision.charge_w, err)) < 0)
 		;
@@ -252,6 +260,7 @@ static int judge_job(struct change *change, void *job_ptr, char *const *env, str
 	change->job.licences = find_name(env, "SLURM_JOB_LICENSES");
 	if (wattle_licence_find(change->job.licences, change->site->licence, &change->job.licence_w, NULL) <= 0)
 		change->job.licence_w = 0; /* an administrator's doing */
+	change->job.het = WATTLE_HET_LICENCES_ON_LEADER && find_name(env, "SLURM_HET_JOB_ID");
 	change->job.pending = job_alloc_info_ptr(0, job_ptr) == ESLURM_JOB_PENDING;
 	return change->job.pending ? judge_pending(change, err) : judge_running(change, err);
 }

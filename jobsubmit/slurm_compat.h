@@ -49,4 +49,11 @@ extern char *default_part_name WATTLE_WEAK;
 #define WATTLE_JOB_MODIFY_ERR_MSG NULL
 #endif
 
+/* Since 23.02 a heterogeneous job has licences on its first component or not at all. */
+#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(23, 2, 0)
+#define WATTLE_HET_LICENCES_ON_LEADER 1
+#else
+#define WATTLE_HET_LICENCES_ON_LEADER 0
+#endif
+
 #endif

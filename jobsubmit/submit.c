@@ -54,8 +54,10 @@ static int decide_and_rewrite(job_desc_msg_t *job_desc, const struct wattle_site
 		;
 	else if ((rc = wattle_strip_names(job_desc, err)) < 0)
 		;
+	else if ((rc = wattle_rewrite(job_desc, site, &facts, ret, err)) < 0)
+		;
 	else
-		rc = wattle_rewrite(job_desc, site, &facts, ret, err);
+		rc = wattle_het_charge(job_desc, site, err);
 	return rc;
 }
 

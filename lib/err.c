@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "err.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,7 +34,7 @@ int wattle_err_wrap(struct wattle_err *err, const char *format, ...)
 	int n;
 
 	if (!err)
-		return 0;
+		return -EIO;
 	va_start(args, format);
 	n = vsnprintf(whole, sizeof(whole), format, args);
 	va_end(args);

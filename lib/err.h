@@ -18,7 +18,7 @@ struct wattle_err {
 int wattle_err_set(struct wattle_err *err, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Puts "prefix: " before a text that is already there; err may be NULL. Returns -err->code. */
+/* Puts "prefix: " before a text that is already there. Returns -err->code; with err NULL -EIO, so that a failure stays one. */
 int wattle_err_wrap(struct wattle_err *err, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 

@@ -2,25 +2,36 @@
 #include "faultpoint.h"
 
 #ifdef WATTLE_FAULT_POINTS
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "cleanup.h"
 
 #define FAULTPOINT_FILE "/run/wattle-faultpoint"
 
 /* The count of passes lives in the file: several processes pass by one after the other. */
 static int passes_left(const char *name)
 {
-	cleanup_fclose FILE *file = fopen(FAULTPOINT_FILE, "re");
+	FILE *file = fopen(FAULTPOINT_FILE, "re");
 	char wanted[64];
-	int skip = 0;
+	int skip = 0, got;
 
-	if (!file || fscanf(file, "%63s skip=%d", wanted, &skip) < 1 || strcmp(wanted, name) != 0)
+	if (!file)
 		return -1;
-	return skip;
+	got = fscanf(file, "%63s skip=%d", wanted, &skip);
+	fclose(file);
+	return got >= 1 && strcmp(wanted, name) == 0 ? skip : -1;
+}
+
+static void count_pass(const char *name, int left)
+{
+	FILE *file = fopen(FAULTPOINT_FILE, "we");
+
+	if (!file)
+		return;
+	fprintf(file, "%s skip=%d\n", name, left);
+	fclose(file);
 }
 
 void wattle_fault_point(const char *name)
@@ -31,10 +42,7 @@ void wattle_fault_point(const char *name)
 		unlink(FAULTPOINT_FILE);
 		kill(getpid(), SIGKILL);
 	} else if (skip > 0) {
-		cleanup_fclose FILE *file = fopen(FAULTPOINT_FILE, "we");
-
-		if (file)
-			fprintf(file, "%s skip=%d\n", name, skip - 1);
+		count_pass(name, skip - 1);
 	}
 	errno = saved;
 }

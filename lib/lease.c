@@ -157,6 +157,8 @@ static int make_step_begin(struct lease *lease, const struct change *change, str
 			    "wattle: %u W asked for, %u W granted to job %u: the step runs at %u W", (unsigned) change->watts_w,
 			    (unsigned) job->grant_w, (unsigned) change->job_id, (unsigned) job->grant_w);
 	lease->dirty = true;
+	/* The first holder comes right after the prolog, which has just written and read back; later steps look again. */
+	lease->light = job->pending;
 	job->pending = false;
 	step = lease_step_find(lease->book, change->job_id, change->step_id, change->proc);
 	if (!step)
@@ -170,6 +172,7 @@ static int make_step_end(struct lease *lease, const struct change *change, struc
 	const struct wattle_lease_job *job = lease_job_find(lease->book, change->job_id);
 
 	(void) err;
+	lease->light = true;
 	if (lease_step_remove(lease->book, change->job_id, change->step_id, change->proc))
 		lease->dirty = true;
 	if (job && !job->pending && !lease_job_has_steps(lease->book, change->job_id))

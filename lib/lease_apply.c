@@ -402,7 +402,7 @@ static int journal_intents(struct apply *apply, struct wattle_err *err)
 static void read_zones(struct apply *apply)
 {
 	struct wattle_err why = WATTLE_ERR_INIT;
-	int rc = wattle_zones_read(&apply->zones, &why);
+	int rc = wattle_zones_read_limits(&apply->zones, &why);
 	char text[400];
 
 	look(apply);
@@ -413,6 +413,23 @@ static void read_zones(struct apply *apply)
 	cap_failed(apply, text);
 }
 
+/* The cap stays what it was and nothing is left undone: then a light change leaves the hardware alone, which spares most of
+ * a call's time. Whoever changed a limit meanwhile is found by the next one that looks. */
+static bool at_rest(const struct lease *lease, uint32_t effective_w)
+{
+	const struct wattle_book *book = lease->book;
+
+	if (lease->recovered || effective_w != lease->outcome->before_w || (effective_w != 0) != (book->n_limits != 0))
+		return false;
+	for (uint32_t i = 0; i < book->n_limits; i++)
+		if (book->limit[i].intent_open || book->limit[i].owed)
+			return false;
+	for (uint32_t i = 0; i < book->n_jobs; i++)
+		if (book->job[i].cap_failed)
+			return false;
+	return true;
+}
+
 int lease_apply(struct lease *lease, struct wattle_err *err)
 {
 	struct apply apply = { .lease = lease, .effective_w = lease_effective_watts(lease->book, lease->node) };
@@ -421,7 +438,7 @@ int lease_apply(struct lease *lease, struct wattle_err *err)
 
 	lease->outcome->effective_w = apply.effective_w;
 	/* Nothing to hold down and nothing to give back: a node without any power limit runs such jobs too. */
-	if (apply.effective_w || lease->book->n_limits) {
+	if ((apply.effective_w || lease->book->n_limits) && !(lease->light && at_rest(lease, apply.effective_w))) {
 		read_zones(&apply);
 		aim(&apply);
 	}

@@ -25,6 +25,7 @@ struct lease {
 	struct wattle_book *book;
 	char *on_disk;                /* the last generation as it stands on disk, malloc'd; NULL: there is none */
 	bool dirty;                   /* the book in hand differs from the one on disk */
+	bool light;                   /* the change gives no cause to look at the hardware, if nothing else does */
 	bool recovered;               /* in hand is the previous generation: the last one was lost */
 	uint64_t now_ns;              /* of wattle_boottime_ns, read with the lock held */
 	struct wattle_outcome *outcome;

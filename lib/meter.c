@@ -116,19 +116,36 @@ static uint64_t cap_in_force_uw(const struct wattle_zones *zones)
 	return sum_uw;
 }
 
-int wattle_meter_sample(struct wattle_meter *meter, bool capped, struct wattle_err *err)
+static int feed(struct wattle_meter *meter, const struct wattle_zones *zones, int rc, bool capped, struct wattle_err *err)
 {
-	struct wattle_zones zones;
-	int rc = wattle_zones_read(&zones, err);
 	bool energy = false;
 
-	for (uint32_t i = 0; i < zones.n; i++)
-		energy |= zones.zone[i].energy_present;
+	for (uint32_t i = 0; i < zones->n; i++)
+		energy |= zones->zone[i].energy_present;
 	if (!energy) {
 		meter->n_lost++;
 		return rc < 0 ? rc : wattle_err_set(err, ENODATA, "no package zone has an energy counter that can be read");
 	}
 	/* Zones without limits (-ENODEV) still count joules, and one bad file does not spoil the others. */
-	wattle_meter_feed(meter, wattle_boottime_ns(), &zones, capped ? cap_in_force_uw(&zones) : 0);
+	wattle_meter_feed(meter, wattle_boottime_ns(), zones, capped ? cap_in_force_uw(zones) : 0);
 	return rc == -ENODEV ? 0 : rc;
+}
+
+int wattle_meter_sample(struct wattle_meter *meter, bool capped, struct wattle_err *err)
+{
+	struct wattle_zones zones;
+	int rc = wattle_zones_read(&zones, err);
+
+	return feed(meter, &zones, rc, capped, err);
+}
+
+int wattle_meter_follow(struct wattle_meter *meter, struct wattle_zones *zones, bool capped, struct wattle_err *err)
+{
+	int rc = 0;
+
+	if (zones->n == 0)
+		rc = wattle_zones_read(zones, err);
+	else
+		wattle_zones_refresh(zones);
+	return feed(meter, zones, rc, capped, err);
 }

@@ -33,5 +33,7 @@ struct wattle_meter {
 void wattle_meter_feed(struct wattle_meter *meter, uint64_t t_ns, const struct wattle_zones *zones, uint64_t cap_uw);
 /* Reads counters and limits, and feeds them: the cap in force is the sum of the long_term limits if `capped`. */
 int wattle_meter_sample(struct wattle_meter *meter, bool capped, struct wattle_err *err);
+/* The same for one who samples often: *zones, zeros at first, keeps which zones there are, and only what moves is read again. */
+int wattle_meter_follow(struct wattle_meter *meter, struct wattle_zones *zones, bool capped, struct wattle_err *err);
 
 #endif

@@ -366,20 +366,18 @@ static int check_partition(struct reader *r, uint32_t i)
 {
 	const struct wattle_partition *partition = &r->conf->partitions[i];
 	const struct place at = { r->place.file, r->partition_line[i], r->place.err };
-	const struct wattle_class *class;
 	struct wattle_limits limits;
 
 	if (*partition->class_name && !wattle_siteconf_class(r->conf, partition->class_name))
 		return refuse(&at, "[partition %s] names class \"%s\", and there is no [class %s]", partition->name,
 			      partition->class_name, partition->class_name);
-	class = wattle_siteconf_partition_class(r->conf, partition->name);
-	if (partition->min_w && (partition->min_w < class->min_w || partition->min_w > class->max_w))
-		return refuse(&at, "[partition %s] min_w = %u is outside its class %s, %u to %u", partition->name,
-			      partition->min_w, class->name, class->min_w, class->max_w);
-	if (partition->max_w && (partition->max_w < class->min_w || partition->max_w > class->max_w))
-		return refuse(&at, "[partition %s] max_w = %u is outside its class %s, %u to %u", partition->name,
-			      partition->max_w, class->name, class->min_w, class->max_w);
 	wattle_siteconf_limits(r->conf, partition->name, &limits);
+	if (partition->min_w && (partition->min_w < limits.class->min_w || partition->min_w > limits.class->max_w))
+		return refuse(&at, "[partition %s] min_w = %u is outside its class %s, %u to %u", partition->name,
+			      partition->min_w, limits.class->name, limits.class->min_w, limits.class->max_w);
+	if (partition->max_w && (partition->max_w < limits.class->min_w || partition->max_w > limits.class->max_w))
+		return refuse(&at, "[partition %s] max_w = %u is outside its class %s, %u to %u", partition->name,
+			      partition->max_w, limits.class->name, limits.class->min_w, limits.class->max_w);
 	if (limits.min_w > limits.max_w)
 		return refuse(&at, "[partition %s] min_w = %u is more than max_w = %u", partition->name, limits.min_w,
 			      limits.max_w);
@@ -505,11 +503,15 @@ const struct wattle_class *wattle_siteconf_node_class(const struct wattle_siteco
 	return NULL;
 }
 
+static const struct wattle_class no_class; /* allows nothing */
+
 void wattle_siteconf_limits(const struct wattle_siteconf *conf, const char *name, struct wattle_limits *ret)
 {
 	const struct wattle_partition *partition = wattle_siteconf_partition(conf, name ? name : conf->default_partition);
 	const struct wattle_class *class = wattle_siteconf_partition_class(conf, name);
 
+	if (!class)
+		class = &no_class;
 	*ret = (struct wattle_limits) { class, class->min_w, class->max_w, class->default_w };
 	if (partition && partition->min_w)
 		ret->min_w = partition->min_w;

@@ -83,7 +83,7 @@ const struct wattle_class *wattle_siteconf_class(const struct wattle_siteconf *c
 /* The class of a partition: its own, else the first. name may be NULL (default partition). NULL only without any class. */
 const struct wattle_class *wattle_siteconf_partition_class(const struct wattle_siteconf *conf, const char *name);
 /* What a job may ask for per node in a partition: the class's range as the partition narrows it. A default_w that the
- * partition does not name is the class's, moved into the range. conf must have a class, as each parsed one has. */
+ * partition does not name is the class's, moved into the range. Without any class: a class of zeros. */
 struct wattle_limits {
 	const struct wattle_class *class;
 	uint32_t min_w, max_w, default_w;

@@ -62,39 +62,44 @@ static void follow_book(struct wattle_sampler *s, struct wattle_sums *sums)
 	sums->effective_w = package_uw ? s->node->base_w + (uint32_t) ((package_uw + 500000) / 1000000) : 0;
 }
 
-static void sample(struct wattle_sums *sums)
+/* Called without s->lock: a read may take its time. False: not now. */
+static bool sample(struct wattle_sampler *s, struct wattle_sums *sums, struct wattle_zones *zones)
 {
 	struct wattle_err err = WATTLE_ERR_INIT;
 
-	if (wattle_meter_sample(&sums->meter, sums->effective_w != 0, &err) == 0)
+	/* While slurmstepd has taken on the user's euid, so have all its threads: the counters are root's. */
+	if (geteuid() != 0)
+		return false;
+	pthread_mutex_lock(&s->reading);
+	if (sums->meter.n_samples != 0)
+		follow_book(s, sums);
+	if (wattle_meter_follow(&sums->meter, zones, sums->effective_w != 0, &err) == 0 && sums->meter.n_samples > 1)
 		sums->metered = true;
+	pthread_mutex_unlock(&s->reading);
+	return true;
 }
 
 static void *run(void *arg)
 {
 	struct wattle_sampler *s = arg;
 	struct wattle_sums sums = s->sums;
+	struct wattle_zones zones = { .n = 0 };
 	struct timespec next;
+	bool stop = false;
 
 	clock_gettime(CLOCK_MONOTONIC, &next);
-	add_ns(&next, PERIOD_NS);
-	pthread_mutex_lock(&s->lock);
-	while (!s->stop) {
-		if (pthread_cond_timedwait(&s->wake, &s->lock, &next) != ETIMEDOUT)
-			continue;
-		pthread_mutex_unlock(&s->lock);
-		/* While slurmstepd has taken on the user's euid, so have all its threads: the counters are root's. */
-		bool root = geteuid() == 0;
-		if (root) {
-			pthread_mutex_lock(&s->reading);
-			follow_book(s, &sums);
-			sample(&sums);
-			pthread_mutex_unlock(&s->reading);
-		}
+	while (!stop) {
+		add_ns(&next, sample(s, &sums, &zones) ? PERIOD_NS : RETRY_NS);
 		pthread_mutex_lock(&s->lock);
 		s->sums = sums;
-		add_ns(&next, root ? PERIOD_NS : RETRY_NS);
+		while (!s->stop && pthread_cond_timedwait(&s->wake, &s->lock, &next) != ETIMEDOUT)
+			;
+		stop = s->stop;
+		pthread_mutex_unlock(&s->lock);
 	}
+	sample(s, &sums, &zones);
+	pthread_mutex_lock(&s->lock);
+	s->sums = sums;
 	pthread_mutex_unlock(&s->lock);
 	return NULL;
 }
@@ -106,7 +111,6 @@ int wattle_sampler_start(struct wattle_sampler *s, const struct wattle_node *nod
 	memset(s, 0, sizeof(*s));
 	s->node = node;
 	s->sums.effective_w = effective_w;
-	sample(&s->sums);
 
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_mutex_init(&s->reading, NULL);
@@ -122,18 +126,14 @@ int wattle_sampler_start(struct wattle_sampler *s, const struct wattle_node *nod
 
 void wattle_sampler_stop(struct wattle_sampler *s, struct wattle_sums *ret)
 {
-	bool ended = true;
-
 	if (s->running) {
 		pthread_mutex_lock(&s->lock);
 		s->stop = true;
 		pthread_cond_signal(&s->wake);
 		pthread_mutex_unlock(&s->lock);
-		ended = wattle_thread_join(s->thread, WAIT_MS);
+		(void) wattle_thread_join(s->thread, WAIT_MS);
 		s->running = false;
 	}
-	if (ended)
-		sample(&s->sums);
 	pthread_mutex_lock(&s->lock);
 	*ret = s->sums;
 	pthread_mutex_unlock(&s->lock);

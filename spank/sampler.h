@@ -14,7 +14,7 @@
 
 struct wattle_sums {
 	struct wattle_meter meter;
-	bool metered;          /* the counters could be read */
+	bool metered;          /* counters were read at least twice: there are sums */
 	uint32_t effective_w;  /* node watts in force when last looked; 0: no cap */
 };
 
@@ -31,12 +31,12 @@ struct wattle_sampler {
 	struct timespec book_seen;
 };
 
-/* Takes the first sample and starts the thread; later samples follow the cap as the book changes. 0 or -errno: then
- * there is no thread, and stop takes the last sample all the same. */
+/* Starts the thread, which takes the first sample at once; later ones follow the cap as the book changes. 0 or -errno:
+ * nothing is metered then. */
 int wattle_sampler_start(struct wattle_sampler *sampler, const struct wattle_node *node, uint32_t effective_w);
 
-/* Ends the thread, takes the last sample and gives the sums. A thread stuck in a read is left behind after a second:
- * the sums are then those of its last sample. */
+/* Ends the thread, which takes a last sample, and gives the sums. A thread stuck in a read is left behind after a second: the
+ * sums are then those of the sample before. */
 void wattle_sampler_stop(struct wattle_sampler *sampler, struct wattle_sums *ret);
 
 /* For pthread_atfork: libpowercap opens counters without O_CLOEXEC, and a user's task must not inherit one (what a core

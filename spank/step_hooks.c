@@ -14,6 +14,7 @@
 #include "hooks.h"
 #include "options.h"
 #include "record.h"
+#include "root.h"
 
 static bool is_special(const struct wattle_step *step)
 {
@@ -110,14 +111,22 @@ static int take_lease(struct wattle_spank *ctx, uint32_t ask_w, struct wattle_ou
 {
 	const struct wattle_node *node = &ctx->site.node;
 	const struct wattle_step *step = &ctx->step;
-	uint32_t grant_w;
+	uint32_t grant_w = 0;
+	struct wattle_root root;
+
+	wattle_root_hold(&root);
 	int rc = wattle_lease_step_begin(node, step->job_id, step->step_id, ask_w, &step->self, ret, err);
 
-	if (rc != -ENOENT || (grant_w = wattle_ended_find(node->run_dir, step->job_id)) == 0)
-		return rc;
-	slurm_info("wattle: job %" PRIu32 " was requeued and slurmd ran no prolog: %" PRIu32 " W as before", step->job_id, grant_w);
-	rc = wattle_lease_job_begin(node, step->job_id, step->uid, grant_w, &step->self, ret, err);
-	return rc < 0 ? rc : wattle_lease_step_begin(node, step->job_id, step->step_id, ask_w, &step->self, ret, err);
+	if (rc == -ENOENT)
+		grant_w = wattle_ended_find(node->run_dir, step->job_id);
+	if (grant_w != 0) {
+		slurm_info("wattle: job %" PRIu32 " was requeued and slurmd ran no prolog: %" PRIu32 " W as before", step->job_id, grant_w);
+		rc = wattle_lease_job_begin(node, step->job_id, step->uid, grant_w, &step->self, ret, err);
+		if (rc == 0)
+			rc = wattle_lease_step_begin(node, step->job_id, step->step_id, ask_w, &step->self, ret, err);
+	}
+	wattle_root_release(&root);
+	return rc;
 }
 
 void wattle_step_start(struct wattle_spank *ctx, spank_t spank)
@@ -208,11 +217,13 @@ void wattle_step_end(struct wattle_spank *ctx)
 	struct wattle_err err = WATTLE_ERR_INIT;
 	struct wattle_outcome outcome = { 0 };
 	struct wattle_sums sums;
+	struct wattle_root root;
 
 	if (!ctx->site.class) {
 		wattle_site_free(ctx);
 		return;
 	}
+	wattle_root_hold(&root);
 	wattle_sampler_stop(&ctx->sampler, &sums);
 	if (step->attached) {
 		if (wattle_lease_step_end(&ctx->site.node, step->job_id, step->step_id, &step->self, &outcome, &err) < 0)
@@ -224,6 +235,7 @@ void wattle_step_end(struct wattle_spank *ctx)
 		wattle_events_log(ctx, &outcome);
 	}
 	write_record(ctx, &sums);
+	wattle_root_release(&root);
 	wattle_site_free(ctx);
 }
 

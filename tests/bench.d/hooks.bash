@@ -30,6 +30,8 @@ bench() {
             done
         done | figure "hooks_cpu${what:+_capped}" ms le 3 "CPU of all hooks a node and job, srun ${what:+$what }true"
     done
-    awk '{ ns[$1] += $3; n[$1]++ } END { for (h in ns) printf "bench: %-22s %8.3f ms a call, %d calls\n", h, ns[h] / n[h] / 1e6, n[h] }' \
+    awk '{ ns[$1] += $3; us[$1] += $4; waits[$1] += $5; n[$1]++ }
+        END { for (h in ns) printf "bench: %-22s %8.3f ms a call, %.3f of it in the kernel, %.1f waits, %d calls\n",
+            h, ns[h] / n[h] / 1e6, us[h] / n[h] / 1e3, waits[h] / n[h], n[h] }' \
         "$BENCH_TMP/hooks--power-cap=300W" | sort >&2
 }

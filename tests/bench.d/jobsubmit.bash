@@ -15,7 +15,7 @@ bench() {
         "${inih[@]}" -lm
     cc "${flags[@]}" -rdynamic -I"$c" -o "$BENCH_TMP/bench_jobsubmit" "$c/bench_jobsubmit.c" "$c/slurmctld_stub.c" -ldl
     (
-        cd "$BENCH_TMP"
+        cd "$BENCH_TMP" || exit
         ./bench_jobsubmit "$calls" >/dev/null # warm
         for ((i = 0; i < batches; i++)); do ./bench_jobsubmit "$calls"; done
     ) >"$BENCH_TMP/jobsubmit.out"

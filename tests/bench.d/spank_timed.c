@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A SPANK plugin that loads another, calls its hooks, and writes down the CPU time of each: plugstack.conf has
  * `required spank_timed.so target=/…/spank_wattle.so [the other's arguments]`. Loading, with all that the other pulls in,
- * counts as part of the process's first hook. A record is a line "hook uid cpu_ns"; without the file there are none. */
+ * counts as part of the process's first hook. A record is a line "hook uid cpu_ns system_us switches", switches being those
+ * into waiting; without the file there are none. */
+#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <slurm/spank.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,10 +29,13 @@ static int64_t cpu_ns(void)
 	return (int64_t) t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-static void record(const char *hook, int64_t ns)
+static void record(const char *hook, int64_t ns, const struct rusage *before, const struct rusage *after)
 {
-	char line[96];
-	int n = snprintf(line, sizeof(line), "%s %u %lld\n", hook, (unsigned) getuid(), (long long) ns);
+	long system_us = (after->ru_stime.tv_sec - before->ru_stime.tv_sec) * 1000000 + after->ru_stime.tv_usec -
+			 before->ru_stime.tv_usec;
+	char line[128];
+	int n = snprintf(line, sizeof(line), "%s %u %lld %ld %ld\n", hook, (unsigned) getuid(), (long long) ns, system_us,
+			 after->ru_nvcsw - before->ru_nvcsw);
 	int fd = open(RECORDS, O_WRONLY | O_APPEND | O_CLOEXEC);
 
 	if (fd < 0)
@@ -43,10 +49,13 @@ static int forward(const char *hook, spank_t spank, int ac, char **av)
 {
 	static void *other;
 	char symbol[64];
-	int64_t begin_ns = cpu_ns();
+	struct rusage before, after;
+	int64_t begin_ns, spent_ns;
 	hook_fn *fn = NULL;
 	int rc = ESPANK_SUCCESS;
 
+	getrusage(RUSAGE_THREAD, &before);
+	begin_ns = cpu_ns();
 	if (ac < 1 || strncmp(av[0], "target=", 7) != 0) {
 		slurm_error("timed: the first argument must be target=PLUGIN");
 		return ESPANK_ERROR;
@@ -59,7 +68,9 @@ static int forward(const char *hook, spank_t spank, int ac, char **av)
 	*(void **) &fn = dlsym(other, symbol);
 	if (fn)
 		rc = fn(spank, ac - 1, av + 1);
-	record(hook, cpu_ns() - begin_ns);
+	spent_ns = cpu_ns() - begin_ns;
+	getrusage(RUSAGE_THREAD, &after);
+	record(hook, spent_ns, &before, &after);
 	return rc;
 }
 

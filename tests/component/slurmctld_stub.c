@@ -204,14 +204,15 @@ void stub_set_conf(const char *text)
 
 void stub_set_conf_owner(uid_t uid, mode_t mode)
 {
-	conf_uid = uid;
-	conf_mode = mode;
+	/* while other threads read it */
+	__atomic_store_n(&conf_uid, uid, __ATOMIC_RELAXED);
+	__atomic_store_n(&conf_mode, mode, __ATOMIC_RELAXED);
 }
 
 static void dress(struct stat *st)
 {
-	st->st_uid = conf_uid;
-	st->st_mode = (st->st_mode & (mode_t) S_IFMT) | conf_mode;
+	st->st_uid = __atomic_load_n(&conf_uid, __ATOMIC_RELAXED);
+	st->st_mode = (st->st_mode & (mode_t) S_IFMT) | __atomic_load_n(&conf_mode, __ATOMIC_RELAXED);
 }
 
 VISIBLE int lstat(const char *path, struct stat *st);

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -95,6 +94,14 @@ static void fail(struct play *play, const char *format, ...)
 	va_end(args);
 }
 
+static void fail_when(struct play *play, const char *when)
+{
+	char text[sizeof(play->why)];
+
+	snprintf(text, sizeof(text), "%s: %s", when, play->why);
+	memcpy(play->why, text, sizeof(text));
+}
+
 static struct rig_call to_call(const struct play *play, const struct act *act)
 {
 	static const uint32_t step[] = { [EXTERN] = WATTLE_STEP_EXTERN, [BATCH] = WATTLE_STEP_BATCH, [STEP0] = 0, [STEP1] = 1 };
@@ -159,73 +166,16 @@ static void start_neighbour(struct play *play)
 		fail(play, "the neighbour can't begin: %s", answer.err.text);
 }
 
-/* For the message when a holder is gone: an actor that something else killed is no fault of the book. */
-static const char *actor_fate(const struct wattle_proc *holder, struct play *play)
-{
-	static char text[64];
-	int status;
-
-	for (unsigned who = 0; who <= N_WHO; who++) {
-		const struct actor *actor = who < N_WHO ? &play->stepd[who] : &play->neighbour;
-
-		if (actor->pid != holder->pid)
-			continue;
-		if (waitpid(actor->pid, &status, WNOHANG) == actor->pid)
-			snprintf(text, sizeof(text), "died of status 0x%x, not killed by this test", (unsigned) status);
-		else
-			snprintf(text, sizeof(text), "and yet it lives, start %llu", (unsigned long long) actor->proc.start_ticks);
-		return text;
-	}
-	return "as it should be";
-}
-
-/* The cap that the book's own entries call for, computed here again, must be what the hardware holds; entries need a living holder. */
 static void check(struct play *play, const char *when, bool job_must_live, bool job_must_be_gone)
 {
-	struct wattle_err err = WATTLE_ERR_INIT;
-	cleanup_free struct wattle_book *book = NULL;
-	struct limits now = limits_read(), want;
 	bool job_there = false;
-	uint32_t sum_w = 0;
 
-	if (wattle_lease_read(&rig_node, &book, &err) < 0) {
-		fail(play, "%s: %s", when, err.text);
-		return;
-	}
-	for (uint32_t i = 0; i < book->n_jobs; i++) {
-		const struct wattle_lease_job *job = &book->job[i];
-		uint32_t watts_w = job->grant_w;
-		bool held = job->pending && wattle_proc_alive(&job->parent);
-
-		for (uint32_t s = 0; s < book->n_steps; s++) {
-			const struct wattle_lease_step *step = &book->step[s];
-
-			if (step->job_id != job->job_id)
-				continue;
-			held = true;
-			if (!wattle_proc_alive(&step->holder))
-				fail(play, "%s: stale step entry %u of job %u: holder %d is gone (%s)", when, (unsigned) step->step_id,
-				     (unsigned) step->job_id, (int) step->holder.pid, actor_fate(&step->holder, play));
-			if (step->ask_w && step->ask_w < watts_w)
-				watts_w = step->ask_w;
-		}
-		if (!held)
-			fail(play, "%s: stale entry of job %u", when, (unsigned) job->job_id);
-		job_there |= job->job_id == JOB;
-		sum_w += watts_w;
-	}
+	if (!play->why[0] && !node_consistent(&play->boot, JOB, &job_there, play->why, sizeof(play->why)))
+		fail_when(play, when);
 	if (job_must_live && !job_there)
 		fail(play, "%s: the entry of a living job is lost", when);
 	if (job_must_be_gone && job_there)
 		fail(play, "%s: the job's entry is still there", when);
-	if (book->n_jobs == 0 && book->n_limits != 0)
-		fail(play, "%s: no job, and the book still speaks of %u limits", when, (unsigned) book->n_limits);
-	if (sum_w && sum_w < rig_node.min_w)
-		sum_w = rig_node.min_w;
-	want = limits_under(&play->boot, sum_w >= rig_node.max_w ? 0 : sum_w);
-	if (!limits_equal(&now, &want))
-		fail(play, "%s: limits are %s, must be %s (%u W, boot %s)", when, limits_text(&now), limits_text(&want), (unsigned) sum_w,
-		     limits_text(&play->boot));
 }
 
 static void next_job(struct play *play)

@@ -224,6 +224,66 @@ const char *limits_text(const struct limits *limits)
 	return at;
 }
 
+/* A holder that something else killed is no fault of the book. */
+static bool held(const struct wattle_book *book, const struct wattle_lease_job *job, uint32_t *ret_watts_w, char *why, size_t size)
+{
+	bool any = job->pending && wattle_proc_alive(&job->parent);
+
+	*ret_watts_w = job->grant_w;
+	for (uint32_t s = 0; s < book->n_steps; s++) {
+		const struct wattle_lease_step *step = &book->step[s];
+
+		if (step->job_id != job->job_id)
+			continue;
+		any = true;
+		if (!wattle_proc_alive(&step->holder)) {
+			snprintf(why, size, "stale entry of step %u of job %u: process %d is gone", step->step_id, step->job_id,
+				 (int) step->holder.pid);
+			return false;
+		}
+		if (step->ask_w && step->ask_w < *ret_watts_w)
+			*ret_watts_w = step->ask_w;
+	}
+	if (!any)
+		snprintf(why, size, "stale entry of job %u", job->job_id);
+	return any;
+}
+
+bool node_consistent(const struct limits *baseline, uint32_t job_id, bool *ret_there, char *why, size_t size)
+{
+	struct wattle_err err = WATTLE_ERR_INIT;
+	cleanup_free struct wattle_book *book = NULL;
+	struct limits now = limits_read(), want;
+	uint64_t sum_w = 0;
+
+	if (wattle_lease_read(&rig_node, &book, &err) < 0) {
+		snprintf(why, size, "%s", err.text);
+		return false;
+	}
+	for (uint32_t i = 0; i < book->n_jobs; i++) {
+		uint32_t watts_w;
+
+		if (!held(book, &book->job[i], &watts_w, why, size))
+			return false;
+		if (ret_there)
+			*ret_there |= book->job[i].job_id == job_id;
+		sum_w += watts_w;
+	}
+	if (book->n_jobs == 0 && book->n_limits != 0) {
+		snprintf(why, size, "no job, and the book still speaks of %u limits", book->n_limits);
+		return false;
+	}
+	if (sum_w && sum_w < rig_node.min_w)
+		sum_w = rig_node.min_w;
+	want = limits_under(baseline, sum_w >= rig_node.max_w ? 0 : (uint32_t) sum_w);
+	if (!limits_equal(&now, &want)) {
+		snprintf(why, size, "limits are %s, must be %s (%u W, boot %s)", limits_text(&now), limits_text(&want), (unsigned) sum_w,
+			 limits_text(baseline));
+		return false;
+	}
+	return true;
+}
+
 void file_write(const char *path, const char *text)
 {
 	cleanup_close int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);

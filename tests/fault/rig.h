@@ -58,6 +58,10 @@ bool limits_equal(const struct limits *a, const struct limits *b);
 struct limits limits_under(const struct limits *baseline, uint32_t effective_w);
 const char *limits_text(const struct limits *limits);
 
+/* True if the limits are what the book's own entries call for, computed here again, and each entry has a living holder; no job, no
+ * limit. Else why says what is wrong. ret_there, unless NULL: job_id has an entry. */
+bool node_consistent(const struct limits *baseline, uint32_t job_id, bool *ret_there, char *why, size_t size);
+
 void boot_id_new(void);
 void run_dir_wipe(void);
 void file_write(const char *path, const char *text);

@@ -11,7 +11,7 @@ LAB_DIR=/run/wattle-lab/$LAB_NAME                  # on the machine: owner, opti
 LAB_CACHE=${WATTLE_LAB_CACHE:-/var/cache/wattle-lab}
 # Inside the room: a tmpfs that holds all of the lab's state. From outside: "$(lab_state)".
 LAB_ROOM=$LAB_DIR/room
-LAB_NS=(--mount --uts --ipc --net --pid --time)
+LAB_NS=(--root --mount --uts --ipc --net --pid --time)
 LAB_PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 say() { printf 'lab: %s\n' "$*" >&2; }

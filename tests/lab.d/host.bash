@@ -20,7 +20,12 @@ host_create() {
     mkdir -p "$LAB_STATE/hosts/$name"/{upper,work,root,control}
     chmod 755 "$LAB_STATE/hosts/$name/upper"
     if host_is_node "$name"; then
-        while read -r d; do mkdir -p "$d"; done < <(cgroup_dirs "$name")
+        while read -r d; do
+            mkdir -p "$d"
+            # v2 hands a controller down level by level.
+            [[ ! -e $d/cgroup.controllers || -e $d/cpu.max ]] ||
+                printf '+cpu\n' | tee "${d%/*/*}/cgroup.subtree_control" "${d%/*}/cgroup.subtree_control" >/dev/null
+        done < <(cgroup_dirs "$name")
     fi
 }
 
@@ -34,7 +39,7 @@ host_boot() {
         cgroup_join "$name"
         # The clock since boot starts at 0, as slurmctld looks at it to notice a reboot.
         read -r up _ </proc/uptime
-        exec nsenter --target "$LAB_PID" --mount --net --pid --ipc -- \
+        exec nsenter --target "$LAB_PID" --root --mount --net --pid --ipc -- \
             setsid --fork unshare --mount --pid --net --ipc --uts --time --boottime "-${up%.*}" --fork -- \
             "$LAB_D/host-boot" "$name" "$LAB_ROOM" </dev/null 2>"$LAB_LOG"
     )

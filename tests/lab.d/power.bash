@@ -18,7 +18,7 @@ power_start() {
     [[ ! -e $LAB_STATE/power.conf ]] || options+=(--config "$LAB_ROOM/power.conf")
     (
         lock_close
-        exec nsenter --target "$LAB_PID" --mount --net --pid -- \
+        exec nsenter --target "$LAB_PID" --root --mount --net --pid -- \
             "$LAB_POWERCAPFS" --node "$1" "${options[@]}" --control "$h/control" "$h/powercap" </dev/null >"$LAB_LOG" 2>&1
     ) || die_log "host $1: powercapfs does not start"
 }
@@ -26,7 +26,7 @@ power_start() {
 power_stop() {
     host_is_node "$1" || return 0
     local pid i
-    nsenter --target "$LAB_PID" --mount -- umount -l "$LAB_ROOM/hosts/$1/powercap" 2>/dev/null || true
+    nsenter --target "$LAB_PID" --root --mount -- umount -l "$LAB_ROOM/hosts/$1/powercap" 2>/dev/null || true
     # Else it would open up the node's cgroup when a new one has just set it.
     pid=$(pgrep -f -- "control $LAB_ROOM/hosts/$1/control ") || return 0
     for ((i = 0; i < 200; i++)); do

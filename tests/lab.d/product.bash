@@ -17,14 +17,24 @@ product_build() {
     mkdir -p "$LAB_BUILDS"
     exec {lock}>"$LAB_BUILDS/lock"
     flock "$lock"
+    printf '%s\n' "$LAB_CHECKOUT" >"$LAB_BUILDS/checkout"
+    builds_prune
     LAB_LOG=$LAB_BUILDS/build.log
-    {
-        source_copy "$LAB_BUILDS/src" && build_one native tests/lab.d/powercapfs/powercapfs
-    } >"$LAB_LOG" 2>&1 || die_log "building powercapfs failed"
+    source_copy "$LAB_BUILDS/src" >"$LAB_LOG" 2>&1 || die_log "copying the sources failed"
     if [[ -n $LAB_PRODUCT && -z ${WATTLE_LAB_BUILD-} ]]; then
-        build_one "$LAB_SLURM" all install >>"$LAB_LOG" 2>&1 || die_log "building Wattle failed"
+        build_one "$LAB_SLURM" "$LAB_BUILDS/source-id" all install >>"$LAB_LOG" 2>&1 || die_log "building Wattle failed"
     fi
+    # Last: the build above may have had to start from nothing in the same folder.
+    build_one native "$LAB_BUILDS/power-id" tests/lab.d/powercapfs/powercapfs >>"$LAB_LOG" 2>&1 || die_log "building powercapfs failed"
     exec {lock}>&-
+}
+
+# Builds of checkouts that are no more.
+builds_prune() {
+    local file
+    for file in "$LAB_CACHE"/build-*/checkout; do
+        [[ ! -e $file || -d $(<"$file") ]] || rm -rf "${file%/checkout}"
+    done
 }
 
 # What git would commit, with its times, so that make does what is needed and no more.
@@ -43,18 +53,31 @@ source_copy() {
     tar -C "$LAB_CHECKOUT" -cf - --verbatim-files-from --files-from="$list.new" | tar -C "$copy" -xf -
     mv "$list.new" "$list"
     # Names, sizes and times of everything: a build made of just this needs no make.
-    (cd "$copy" && xargs -d '\n' stat -c '%n %s %.9Y' <"$list") | sha256sum >"$LAB_BUILDS/source-id"
+    (cd "$copy" && xargs -d '\n' stat -c '%n %s %.9Y' <"$list") >"$LAB_BUILDS/source-id"
+    grep ^tests/lab.d/powercapfs/ "$LAB_BUILDS/source-id" >"$LAB_BUILDS/power-id"
 }
 
-# build_one WHERE TARGET…: builds for the machine or a Debian tree; `install` is staged for the labs to come.
+# build_one WHERE ID TARGET…: builds for the machine or a Debian tree, unless it was with that ID, a file. `install` is
+# staged for the labs to come.
 build_one() {
-    local where=$1 dir=$LAB_BUILDS/$1 done=$LAB_BUILDS/$1.${2//\//_}
-    shift
-    cmp -s "$LAB_BUILDS/source-id" "$done" && return
+    local where=$1 id=$2 done=$LAB_BUILDS/$1-${3//\//_}.id
+    shift 2
+    cmp -s "$id" "$done" && return
     rm -f "$done"
-    mkdir -p "$dir"
-    base_run "$where" "$LAB_D/build-in" "$LAB_BUILDS/src" "$dir" "$LAB_BUILDS/stage-$where" "$@" || return
-    cp "$LAB_BUILDS/source-id" "$done"
+    # Makefiles can't always be brought up to date, such as after a folder was renamed: then once more, from nothing.
+    build_in "$where" "$@" || {
+        echo "lab: the build failed; once more from the start"
+        rm -rf "${LAB_BUILDS:?}/$where" "$LAB_BUILDS/src" "$LAB_BUILDS/files" "$LAB_BUILDS/$where"-*.id
+        source_copy "$LAB_BUILDS/src" && build_in "$where" "$@"
+    } || return
+    cp "$id" "$done"
+}
+
+build_in() {
+    local where=$1
+    shift
+    mkdir -p "$LAB_BUILDS/$where"
+    base_run "$where" "$LAB_D/build-in" "$LAB_BUILDS/src" "$LAB_BUILDS/$where" "$LAB_BUILDS/stage-$where" "$@"
 }
 
 product_install() {

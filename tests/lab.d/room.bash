@@ -5,7 +5,7 @@
 LAB_NET=10.71 # /16; in namespaces of the lab's own, so that several labs can all use it
 
 # Runs CMD in the room: its mounts and network, processes seen by machine pids.
-room_do() { nsenter --target "$LAB_PID" --mount --net -- "$@"; }
+room_do() { nsenter --target "$LAB_PID" --root --mount --net -- "$@"; }
 
 room_start() {
     local ready

@@ -16,12 +16,22 @@ slurm_configure() {
         # shellcheck disable=SC2046
         printf 'NodeName=%s\n' $(lab_nodes)
         echo "PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE DefaultTime=60 OverSubscribe=NO"
+        if compgen -G "${LAB_BASE%/}/usr/lib/*/slurm-wlm/mpi_pmix.so" >/dev/null; then
+            echo "MpiDefault=pmix"
+        else
+            say "Slurm of $LAB_SLURM has no PMIx plugin: srun starts no MPI programs here"
+        fi
         case $LAB_JOB_SUBMIT in
         none) ;;
         lua:*) echo "JobSubmitPlugins=lua" ;;
         *) echo "JobSubmitPlugins=$LAB_JOB_SUBMIT" ;;
         esac
     } >"$etc/lab.conf"
+    # Slurm needs no cgroups here: the hosts' belong to the simulated hardware. It opens the plugin all the same.
+    case $LAB_SLURM in
+    native) echo "CgroupPlugin=cgroup/v1" ;;
+    *) echo "CgroupPlugin=disabled" ;;
+    esac >"$etc/cgroup.conf"
     case $LAB_JOB_SUBMIT in
     lua:*) cp "${LAB_JOB_SUBMIT#lua:}" "$etc/job_submit.lua" ;;
     esac
@@ -47,6 +57,7 @@ db_start() {
     # shellcheck disable=SC2016
     host_do ctl sh -c '
         install -d -o slurm -g slurm /run/mysqld
+        ln -s mysqld /run/mariadbd # where newer client libraries look
         chown slurm: /var/lib/mysql
         [ -d /var/lib/mysql/mysql ] || mariadb-install-db --defaults-file=/etc/wattle-lab/my.cnf --skip-test-db \
             --auth-root-authentication-method=normal >/var/log/slurm/mariadb.log 2>&1 || exit 1
@@ -56,6 +67,9 @@ db_start() {
 }
 
 slurmdbd_start() {
+    # slurmdbd would make it; but its second connection fails with libmariadb 11.8.9 if the first found no database.
+    host_do ctl mariadb --socket=/run/mysqld/mysqld.sock -e 'CREATE DATABASE IF NOT EXISTS slurm_acct_db' </dev/null ||
+        die_log "MariaDB does not answer"
     LAB_LOG=$LAB_STATE/hosts/ctl/upper/var/log/slurm/slurmdbd.log
     host_do ctl slurmdbd </dev/null >/dev/null 2>&1 || die_log "slurmdbd does not start"
     wait_for 30 "slurmdbd does not answer" slurmdbd_up

@@ -1,5 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck disable=SC2016 # what single quotes hold is expanded on the hosts
+# shellcheck disable=SC2030,SC2031,SC2154 # output, stderr and status are bats's
 # wattle report, lease and check on the real cluster.
 
 bats_require_minimum_version 1.5.0
@@ -46,9 +48,9 @@ counter() { lab on "$1" -- bash -c 'a=$(</sys/class/powercap/intel-rapl:0/energy
     finish "$id"
     after=$(counter n1)
     report "$id"
-    python3 - "$(json 'j["energy_j"]')" "$(json 'j["node_s"]')" $idle0 $idle1 $before $after <<'PY'
+    python3 - "$(json 'j["energy_j"]')" "$(json 'j["node_s"]')" "$idle0" "$idle1" "$before" "$after" <<'PY'
 import sys
-energy_j, node_s, i0, ti0, i1, ti1, e0, t0, e1, t1 = map(float, sys.argv[1:])
+energy_j, node_s, i0, ti0, i1, ti1, e0, t0, e1, t1 = map(float, " ".join(sys.argv[1:]).split())
 idle_w = (i1 - i0) / (ti1 - ti0)
 wanted_j = (e1 - e0) / 1e6 - idle_w * ((t1 - t0) / 1e6 - node_s)
 print(f"report {energy_j:.1f} J over {node_s:.1f} s, counters {wanted_j:.1f} J (idle {idle_w:.1f} W)")
@@ -243,13 +245,18 @@ restarted() { lab on ctl -- scontrol update jobid="$1" starttime=now && sleep 1 
     at_boot n1
 }
 
+@test "check takes the example configuration" {
+    lab on n1 -- sh -c 'rm -f /tmp/w.conf; cat >/tmp/w.conf' <"$BATS_TEST_DIRNAME/../../conf/wattle.conf.example"
+    run --separate-stderr lab on n1 -- wattle check --json --conf=/tmp/w.conf
+    is_true 'j["findings"][0]["topic"] == "config" and j["findings"][0]["level"] == "ok"'
+}
+
 # found HOST LEVEL PATTERN 'COMMANDS': after the commands, in a mount namespace of their own, check finds that, says how to
 # mend it, and exits as it should; without them it does not.
 found() {
-    local host=$1 level=$2 pattern=$3 status=0
-    [[ $level == wrong ]] && status=1
+    local host=$1 level=$2 pattern=$3
     run --separate-stderr lab on "$host" -- unshare -m --propagation private bash -ec "$4; exec wattle check --json ${5-}"
-    [[ $status -eq $(($(json 'j["wrong"]') > 0)) ]] # shellcheck disable=SC2154
+    ((status == ($(json 'j["wrong"]') > 0)))
     python3 - "$level" "$pattern" "$output" <<'PY' || return 1
 import json, re, sys
 level, pattern, text = sys.argv[1:]
@@ -286,15 +293,9 @@ conf() { echo "rm -f /tmp/w.conf; cp /etc/wattle/wattle.conf /tmp/w.conf; $1; mo
     found n1 wrong 'spank_wattle.so: No such file' 'echo "required /nowhere/spank_wattle.so" >/tmp/p; mount --bind /tmp/p /etc/slurm/plugstack.conf'
     found ctl wrong 'no job_submit_wattle.so' "mkdir -p /tmp/e; cp -a $dir/. /tmp/e/; rm /tmp/e/job_submit_wattle.so; mount --bind /tmp/e $dir"
     found ctl wrong 'is no plugin of this machine|damaged' "head -c 1000 $dir/job_submit_wattle.so >/tmp/j.so; mount --bind /tmp/j.so $dir/job_submit_wattle.so"
-    found ctl wrong 'built for Slurm 01.02.3' "cp $dir/job_submit_wattle.so /tmp/j.so; python3 -c '
-import struct, re, subprocess
-b = bytearray(open(\"/tmp/j.so\", \"rb\").read())
-v = subprocess.run([\"scontrol\", \"--version\"], capture_output=True, text=True).stdout.split()[-1].split(\".\")
-old = struct.pack(\"<I\", int(v[0]) << 16 | int(v[1]) << 8 | int(v[2]))
-at = b.find(old); n = 0
-while at >= 0:
-    b[at:at+4] = struct.pack(\"<I\", 0x010203); n += 1; at = b.find(old, at + 4)
-open(\"/tmp/j.so\", \"wb\").write(b)'; mount --bind /tmp/j.so $dir/job_submit_wattle.so"
+    found ctl wrong 'built for Slurm 01.02.3' "cp $dir/job_submit_wattle.so /tmp/j.so; "'perl -0777 -pi -e '"'"'
+        BEGIN { ($v) = `scontrol --version` =~ /([\d.]+)/; @v = split /\./, $v; $old = pack("V", $v[0] << 16 | $v[1] << 8 | $v[2]) }
+        s/\Q$old\E/pack("V", 0x010203)/ge or die'"'"' /tmp/j.so; '"mount --bind /tmp/j.so $dir/job_submit_wattle.so"
     found ctl wrong 'others than root can change it' "cp $dir/job_submit_wattle.so /tmp/j.so; chmod 777 /tmp/j.so; mount --bind /tmp/j.so $dir/job_submit_wattle.so"
     found login wrong 'does not load spank_wattle' 'echo "# required spank_wattle.so" >/tmp/p; mount --bind /tmp/p /etc/slurm/plugstack.conf'
     found n1 warning 'as optional' 'echo "optional spank_wattle.so" >/tmp/p; mount --bind /tmp/p /etc/slurm/plugstack.conf'

@@ -39,6 +39,7 @@ other_checkout() {
 @test "run and on pass arguments, stdin, stdout, stderr and the exit status" {
     run -7 --separate-stderr lab run -- sh -c 'cat; printf "<%s>" "$@"; echo no >&2; exit 7' - 'a  b' '' '*' <<<"from stdin"
     [[ $output == $'from stdin\n<a  b><><*>' ]]
+    # shellcheck disable=SC2154 # set by run
     [[ $stderr == no ]]
     run -9 lab on n1 -- sh -c 'exit 9'
     run -143 lab on ctl -- sh -c 'kill -TERM $$'

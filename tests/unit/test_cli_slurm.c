@@ -211,6 +211,7 @@ static void test_damaged_plugin(void)
 static void test_programs(void)
 {
 	const char *echo[] = { "/bin/sh", "-c", "echo out; echo err >&2; exit 3", NULL };
+	const char *silent[] = { "/bin/sh", "-c", "exit 0", NULL };
 	const char *hang[] = { "/bin/sh", "-c", "sleep 60 & sleep 60", NULL };
 	const char *flood[] = { "/bin/sh", "-c", "while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done", NULL };
 	const char *none[] = { "/nonexistent/program", NULL };
@@ -225,6 +226,10 @@ static void test_programs(void)
 	free(answer.text);
 	CHECK_INT(wattle_program_ask(time_format, 5000, 1000, &answer, &err), 0);
 	CHECK_STRING(answer.text, "%sC\n");
+	free(answer.text);
+	CHECK_INT(wattle_program_ask(silent, 5000, 1000, &answer, &err), 0);
+	CHECK_STRING(answer.text, "");
+	CHECK_STRING(answer.said, "");
 	free(answer.text);
 	CHECK_INT(wattle_program_ask(hang, 200, 1000, &answer, &err), -110);
 	CHECK_HOLDS(err.text, "did not answer within 1 s");

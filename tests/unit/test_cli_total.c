@@ -164,6 +164,10 @@ static void test_flags(void)
 	CHECK_INT(t.grant_w, 250);
 	CHECK_INT(t.cap_w, 240);
 	CHECK_INT(t.shared, 1);
+	r[0].cap_held = false;
+	r[1].cap_held = true;
+	wattle_total_job(r, 2, &t);
+	CHECK_INT(t.cap_held, 0);
 	/* without a cap there is none to hold */
 	r[0].cap_w = r[1].cap_w = 0;
 	wattle_total_job(r, 2, &t);
@@ -192,6 +196,18 @@ static void test_many_overlaps(void)
 	wattle_total_job(r, 2000, &t);
 	CHECK_CLOSE(t.node_s, 10 + 1999 * 5);
 	CHECK_CLOSE(t.energy_j, 10 * (10 + 1999 * 5));
+}
+
+/* Two runs with a gap, and steps across it: each second counts once whatever came before. */
+static void test_across_a_gap(void)
+{
+	struct wattle_record r[] = { rec(WATTLE_STEP_EXTERN, "n1", 0, 10, 100), rec(WATTLE_STEP_EXTERN, "n1", 20, 10, 100),
+				     rec(0, "n1", 5, 20, 200), rec(1, "n1", 8, 27, 270) };
+	struct wattle_total t;
+
+	wattle_total_job(r, 4, &t);
+	CHECK_CLOSE(t.node_s, 35);
+	CHECK_CLOSE(t.energy_j, 350);
 }
 
 static void test_order_and_names(void)
@@ -226,6 +242,7 @@ static const struct test tests[] = {
 	{ "held, shared, least grant", test_flags },
 	{ "nothing", test_nothing },
 	{ "many overlaps", test_many_overlaps },
+	{ "across a gap", test_across_a_gap },
 	{ "order and names", test_order_and_names },
 	{ NULL, NULL },
 };

@@ -98,7 +98,10 @@ put() {
 }
 get() { cat "$1"; }
 ms() { echo $(($(date +%s%N) / 1000000)); }
-faults() { printf '%s\n' "$@" >"$work/ctl/faults"; }
+faults() {
+    printf '%s\n' "$@" >"$work/ctl/faults"
+    sleep 0.03 # the kernel may remember names for 10 ms
+}
 state() { sed -n "s/^$1 .* $2=\([^ ]*\).*/\1/p" "$work/ctl/state"; }
 
 zone=intel-rapl/intel-rapl:0

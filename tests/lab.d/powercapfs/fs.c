@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Everything is answered anew: no attribute, entry or page is cached by the kernel (timeouts of 0, direct_io), so that
- * what one process wrote is what the next one reads, and a fault takes effect with the next operation.
+ * What a file holds is asked for anew each time (direct_io), so that what one process wrote is what the next one reads, and
+ * a fault takes effect with the next operation on it. Names and attributes, which sysfs has in memory, the kernel may
+ * remember for 10 ms: looked up anew for each part of a path they would cost a reader many times what sysfs does.
  *
  * The lock is held for the registers and faults only, never while a slow fault sleeps: other files stay quick.
  */
@@ -384,8 +385,8 @@ static int op_rename(const char *from, const char *to, unsigned flags)
 static void *op_init(struct fuse_conn_info *conn, struct fuse_config *config)
 {
 	(void)conn;
-	config->attr_timeout = 0;
-	config->entry_timeout = 0;
+	config->attr_timeout = 0.01;
+	config->entry_timeout = 0.01;
 	config->negative_timeout = 0;
 	config->kernel_cache = 0;
 	config->direct_io = 1;

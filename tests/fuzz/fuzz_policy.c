@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* libFuzzer over the parsers that slurmctld runs on what users and files say. The first byte chooses the parser; what each
+ * promises is checked, not only that it survives.
+ * tests/run fuzz builds and runs it. */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "grant.h"
+#include "hostmatch.h"
+#include "jobsubmit.h"
+#include "policy.h"
+#include "tres.h"
+#include "units.h"
+
+#define MUST(condition) do { if (!(condition)) { fprintf(stderr, "broken: %s\n", #condition); abort(); } } while (0)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void fuzz_units(const char *text)
+{
+	struct wattle_watts watts = { 0 };
+	struct wattle_err err = WATTLE_ERR_INIT;
+	double pct;
+	int64_t s;
+
+	if (wattle_watts_parse(text, &watts, &err) == 0)
+		MUST(watts.kind != WATTLE_WATTS_NONE && watts.value > 0 && watts.value <= WATTLE_WATTS_MAX);
+	else
+		MUST(err.code > 0 && err.text[0] && watts.kind == WATTLE_WATTS_NONE);
+	if (wattle_slowdown_parse(text, &pct, NULL) == 0)
+		MUST(pct > 0 && pct <= 1000);
+	if (wattle_duration_parse(text, &s, NULL) == 0)
+		MUST(s >= 1 && s <= INT64_C(10) * 366 * 86400);
+}
+
+static void fuzz_siteconf(const char *text)
+{
+	cleanup_free struct wattle_siteconf *conf = malloc(sizeof(*conf));
+	const struct wattle_request request = { { WATTLE_WATTS_PERCENT, 70 } };
+	const struct wattle_facts facts = { .nodes_max = 3, .partitions = "a,b" };
+	struct wattle_decision d;
+	struct wattle_err err = WATTLE_ERR_INIT;
+
+	if (!conf)
+		return;
+	if (wattle_siteconf_parse("f", text, conf, &err) < 0) {
+		MUST(err.code > 0 && strncmp(err.text, "f:", 2) == 0);
+		return;
+	}
+	MUST(conf->n_classes > 0);
+	for (uint32_t i = 0; i < conf->n_classes; i++) {
+		const struct wattle_class *c = &conf->classes[i];
+
+		MUST(c->base_w < c->min_w && c->min_w <= c->default_w && c->default_w <= c->max_w);
+	}
+	for (uint32_t i = 0; i < conf->n_partitions; i++) {
+		struct wattle_limits l;
+
+		wattle_siteconf_limits(conf, conf->partitions[i].name, &l);
+		MUST(l.class->min_w <= l.min_w && l.min_w <= l.default_w && l.default_w <= l.max_w && l.max_w <= l.class->max_w);
+	}
+	wattle_siteconf_node_class(conf, "n17");
+	if (wattle_decide(conf, &request, &facts, &d, &err) == 0)
+		MUST(d.charge_w == 3ull * d.watts_w);
+}
+
+static void fuzz_tres(const char *text)
+{
+	char out[WATTLE_TRES_MAX], again[WATTLE_TRES_MAX];
+	uint64_t count;
+
+	if (wattle_licence_merge(text, "power", 77, out, sizeof(out), NULL) == 0) {
+		MUST(wattle_licence_find(out, "power", &count, NULL) == 1 && count == 77);
+		MUST(wattle_licence_merge(out, "power", 77, again, sizeof(again), NULL) == 0 && strcmp(out, again) == 0);
+	}
+	if (wattle_gres_merge(text, "power", 77, "gres/", out, sizeof(out), NULL) == 0)
+		MUST(wattle_gres_find(out, "power", &count, NULL) == 1 && count == 77);
+	wattle_licence_find(text, "power", &count, NULL);
+	wattle_gres_find(text, "power", &count, NULL);
+}
+
+static void fuzz_grant(const char *text)
+{
+	struct wattle_grant grant, back;
+	char formed[WATTLE_GRANT_MAX];
+
+	if (wattle_grant_parse(text, &grant, NULL) < 0)
+		return;
+	MUST(grant.watts_w > 0);
+	MUST(wattle_grant_format(&grant, formed, sizeof(formed)) == 0);
+	MUST(wattle_grant_parse(formed, &back, NULL) == 0 && back.watts_w == grant.watts_w && back.defaulted == grant.defaulted);
+}
+
+static void fuzz_hosts(const char *text)
+{
+	const char *host = strchr(text, '\n');
+	char list[600];
+
+	if (!host || (size_t) (host - text) >= sizeof(list))
+		return;
+	memcpy(list, text, (size_t) (host - text));
+	list[host - text] = '\0';
+	wattle_hostlist_check(list, NULL);
+	wattle_host_matches(list, host + 1);
+}
+
+static void fuzz_script(const char *text, size_t len)
+{
+	struct wattle_option option;
+
+	if (wattle_script_option(text, len, &option))
+		MUST(strncmp(option.word, "power", 5) == 0 && strlen(option.value) < WATTLE_WORD_MAX);
+	if (wattle_submit_line_option(text, len, len > 0 ? (uint8_t) text[0] % 3 : 0, &option))
+		MUST(strncmp(option.word, "power", 5) == 0 && strlen(option.value) < WATTLE_WORD_MAX);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	cleanup_free char *text = malloc(size + 1);
+
+	if (!text || size == 0)
+		return 0;
+	memcpy(text, data + 1, size - 1);
+	text[size - 1] = '\0';
+	switch (data[0] % 6) {
+	case 0:
+		fuzz_units(text);
+		break;
+	case 1:
+		fuzz_siteconf(text);
+		break;
+	case 2:
+		fuzz_tres(text);
+		break;
+	case 3:
+		fuzz_grant(text);
+		break;
+	case 4:
+		fuzz_hosts(text);
+		break;
+	default:
+		fuzz_script(text, size - 1);
+		break;
+	}
+	return 0;
+}

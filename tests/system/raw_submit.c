@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Submits by Slurm's API what no client of Slurm's would send.
+ *   raw_submit forged NODE       a job on NODE at 150 W, with grants of 400 W forged wherever one could stand; prints its id
+ *   raw_submit random SEED N     N held jobs with random fields; prints how many were taken and how many refused */
+#include <slurm/slurm.h>
+#include <slurm/slurm_errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char *environment[] = { "PATH=/usr/bin:/bin", "WATTLE_GRANT=v1 watts=400 nodes=1-1", "SPANK_WATTLE_GRANT=v1 watts=400 nodes=1-1" };
+
+static void prepare(job_desc_msg_t *d, char *script)
+{
+	slurm_init_job_desc_msg(d);
+	d->user_id = getuid();
+	d->group_id = getgid();
+	d->name = "raw";
+	d->work_dir = "/tmp";
+	d->std_out = d->std_err = "/dev/null";
+	d->script = script;
+	d->environment = environment;
+	d->env_size = sizeof(environment) / sizeof(environment[0]);
+}
+
+static int submit_forged(char *node)
+{
+	static char *spank[] = {
+		"WATTLE_GRANT=v1 watts=400 nodes=1-1", "_SLURM_SPANK_OPTION_wattle_power_cap=150", "SPANK_WATTLE_GRANT=v1 watts=400 nodes=1-1",
+		"WATTLE_GRANT=v1 watts=400 nodes=1-1", "SPANK_SPANK_WATTLE_GRANT=v1 watts=400", "=", "WATTLE_GRANT",
+	};
+	submit_response_msg_t *response = NULL;
+	job_desc_msg_t d;
+
+	prepare(&d, "#!/bin/sh\nsleep 60\n");
+	d.req_nodes = node;
+	d.min_nodes = 1;
+	d.max_nodes = 0; /* none, to Slurm */
+	d.spank_job_env = spank;
+	d.spank_job_env_size = sizeof(spank) / sizeof(spank[0]);
+	if (slurm_submit_batch_job(&d, &response) != SLURM_SUCCESS) {
+		slurm_perror("raw_submit");
+		return 1;
+	}
+	printf("%u\n", response->job_id);
+	return 0;
+}
+
+static uint64_t state;
+
+static uint32_t number(uint32_t below)
+{
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return (uint32_t) ((state >> 11) % below);
+}
+
+static uint32_t count(void)
+{
+	static const uint32_t counts[] = { 0, 1, 2, 3, 4, 100, 0x7fffffff, 0x80000000, 0xfffffffd, NO_VAL, INFINITE, NO_VAL, NO_VAL, NO_VAL };
+
+	return counts[number(sizeof(counts) / sizeof(counts[0]))];
+}
+
+static char *text(void)
+{
+	static char *const texts[] = {
+		"300", "70%", "1200W/job", "-1", "power:300", "power:4294967596", "power:", "power", "a|b", "x(power:3", ",,,", "main", "main,main",
+		"gres:power:300", "gres/power:1", "WATTLE_GRANT=v1 watts=400", "_SLURM_SPANK_OPTION_wattle_power=300",
+		"_SLURM_SPANK_OPTION_wattle_power_cap=1e9", "%s%n", "\xff\xfe", "", "X=y",
+	};
+	static char long_text[200000];
+	uint32_t i = number(30);
+
+	if (i < sizeof(texts) / sizeof(texts[0]))
+		return texts[i];
+	if (i < 28)
+		return NULL;
+	memset(long_text, "p:,=#\n"[number(6)], sizeof(long_text) - 1);
+	long_text[number(sizeof(long_text))] = '\0';
+	return long_text;
+}
+
+static int submit_random(uint64_t seed, unsigned n)
+{
+	unsigned taken = 0, refused = 0;
+
+	state = seed;
+	for (unsigned i = 0; i < n; i++) {
+		submit_response_msg_t *response = NULL;
+		char *spank[4] = { NULL };
+		job_desc_msg_t d;
+
+		prepare(&d, number(4) ? "#!/bin/sh\n#SBATCH --power=200\ntrue\n" : "#!/bin/sh\n");
+		d.priority = 0;
+		d.min_nodes = count();
+		d.max_nodes = count();
+		if (number(2)) /* so that many get as far as being taken */
+			d.min_nodes = d.max_nodes = 1 + number(4);
+		if (number(2)) {
+			d.num_tasks = count();
+			d.min_cpus = count();
+			d.cpus_per_task = (uint16_t) count();
+			d.ntasks_per_node = (uint16_t) count();
+		}
+		d.shared = (uint16_t) count();
+		if (!number(3))
+			d.licenses = text();
+		if (!number(4))
+			d.partition = text();
+		if (!number(5))
+			d.tres_per_node = text();
+		if (!number(4))
+			d.submit_line = text();
+		d.het_job_offset = count();
+		for (d.spank_job_env_size = 0; d.spank_job_env_size < number(5); d.spank_job_env_size++) {
+			char *entry = text();
+
+			spank[d.spank_job_env_size] = entry ? entry : "";
+		}
+		d.spank_job_env = spank;
+		if (slurm_submit_batch_job(&d, &response) == SLURM_SUCCESS)
+			taken++;
+		else
+			refused++;
+		if (response)
+			slurm_free_submit_response_response_msg(response);
+	}
+	printf("%u %u\n", taken, refused);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	slurm_init(NULL);
+	if (argc == 3 && strcmp(argv[1], "forged") == 0)
+		return submit_forged(argv[2]);
+	if (argc == 4 && strcmp(argv[1], "random") == 0)
+		return submit_random(strtoull(argv[2], NULL, 0), (unsigned) strtoul(argv[3], NULL, 10));
+	return 2;
+}
