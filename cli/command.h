@@ -68,5 +68,8 @@ int wattle_finish(int status);
 int wattle_cmd_lease(int argc, char **argv);
 int wattle_cmd_report(int argc, char **argv);
 int wattle_cmd_check(int argc, char **argv);
+int wattle_cmd_profile(int argc, char **argv);
+int wattle_cmd_plan(int argc, char **argv);
+int wattle_cmd_carbon(int argc, char **argv);
 
 #endif
