@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Usage: doc/savings.sh DATA [STARTS]        WATTLE=path/to/wattle, else the one on PATH
-# The table in doc/adr/carbon-planner.md: what start, pause and scale save over a year, by zone, length and slack. DATA is a folder
+# The table in doc/adr/0005-carbon-planner.md: what start, pause and scale save over a year, by zone, length and slack. DATA is a folder
 # with carbon/ZONE.csv (hour_index,carbon_intensity) and profiles/CURVE.csv (nodes,throughput,power). STARTS moments, evenly
 # over the year (52). Sums of CO2 over all starts, against starting at once on 2 nodes; energy in brackets.
 set -euo pipefail
