@@ -3,11 +3,14 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "tres.h"
 
 /* Slurm hands us the components one by one. For a batch job it does so in one loop, on one thread, before any is made into
- * a job: so the first one can still be changed when the last one comes. het_job_offset is slurmctld's own count (NO_VAL for
+ * a job: so the first one can still be changed when the last one comes. Of salloc and srun each is made into a job before the next
+ * comes. het_job_offset is slurmctld's own count (NO_VAL for
  * other jobs), whatever a client sent; each count begins at 0, so what is remembered here is never another request's. */
 static __thread struct {
 	job_desc_msg_t *leader;
@@ -30,7 +33,21 @@ static int add_to_leader(job_desc_msg_t *job_desc, const struct wattle_siteconf 
 	return rc < 0 ? rc : wattle_charge_licences(site, job_desc->licenses, 0, &job_desc->licenses, err);
 }
 
-int wattle_het_charge(job_desc_msg_t *job_desc, const struct wattle_siteconf *site, struct wattle_err *err)
+/* salloc and srun: the first component is a job by now, no function of slurmctld changes its licences, and with licences of its
+ * own this one would be refused. It runs under its grant, and is told of the charge it has not got. */
+static int leave_uncharged(job_desc_msg_t *job_desc, const struct wattle_siteconf *site, struct wattle_decision *decision,
+			   struct wattle_err *err)
+{
+	size_t len = strlen(decision->answer);
+
+	snprintf(decision->answer + len, sizeof(decision->answer) - len, ", not charged (only sbatch charges all components)");
+	slurm_xfree((void **) &job_desc->admin_comment);
+	job_desc->admin_comment = slurm_xstrdup(decision->answer);
+	return wattle_charge_licences(site, job_desc->licenses, 0, &job_desc->licenses, err);
+}
+
+int wattle_het_charge(job_desc_msg_t *job_desc, const struct wattle_siteconf *site, struct wattle_decision *decision,
+		      struct wattle_err *err)
 {
 	uint32_t offset = job_desc->het_job_offset;
 
@@ -49,9 +66,7 @@ int wattle_het_charge(job_desc_msg_t *job_desc, const struct wattle_siteconf *si
 		het.leader = NULL;
 		return wattle_err_set(err, EINVAL, "component %" PRIu32 " came without the ones before it", offset);
 	}
-	/* salloc and srun: the first component is a job by now */
 	if (!het.leader->script)
-		return wattle_err_set(err, EINVAL, "this Slurm takes licences only on the first component of a heterogeneous job, and so can't "
-				      "charge the others' watts here: submit it with sbatch");
+		return leave_uncharged(job_desc, site, decision, err);
 	return add_to_leader(job_desc, site, err);
 }

@@ -74,8 +74,10 @@ int wattle_check_other_gres(const job_desc_msg_t *job_desc, const struct wattle_
 
 /* --- het.c: components of a heterogeneous job whose licences must all stand on the first one -------------------------------- */
 
-/* After each component was rewritten (and after any other job): moves its licences' charge to the first component's. */
-int wattle_het_charge(job_desc_msg_t *job_desc, const struct wattle_siteconf *site, struct wattle_err *err);
+/* After each component was rewritten (and after any other job): moves its licences' charge to the first component's; where that
+ * can't be, takes it away and says so in the decision's answer. */
+int wattle_het_charge(job_desc_msg_t *job_desc, const struct wattle_siteconf *site, struct wattle_decision *decision,
+		      struct wattle_err *err);
 
 /* --- submit.c, modify.c: the two calls; they return ESLURM_* ---------------------------------------------------------------- */
 

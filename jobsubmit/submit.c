@@ -57,7 +57,7 @@ static int decide_and_rewrite(job_desc_msg_t *job_desc, const struct wattle_site
 	else if ((rc = wattle_rewrite(job_desc, site, &facts, ret, err)) < 0)
 		;
 	else
-		rc = wattle_het_charge(job_desc, site, err);
+		rc = wattle_het_charge(job_desc, site, ret, err);
 	return rc;
 }
 

@@ -47,6 +47,7 @@ no_jobs() { [[ -z $(lab on ctl -- squeue -h) ]]; }
 job_field() { lab on ctl -- scontrol show job -o "$1" | grep -o " $2=[^ ]*" | head -n 1 | cut -d= -f2-; }
 licences() { job_field "$1" Licenses; }
 job_is() { [[ $(lab on ctl -- squeue -h -j "$1" -o %T) == "$2" ]]; }
+is_running_on() { [[ $(lab on ctl -- squeue -h -w "$1" -o %T) == RUNNING ]]; }
 waits_for() { [[ $(lab on ctl -- squeue -h -j "$1" -o %r) == "$2" ]]; }
 used_w() { lab on ctl -- scontrol show lic power | grep -o 'Used=[0-9]*' | cut -d= -f2; }
 uses_w() { [[ $(used_w) == "$1" ]]; }
@@ -144,13 +145,28 @@ put_conf() { lab on ctl -- sh -c 'cat >/etc/wattle/wattle.conf.new && mv /etc/wa
         [[ $(licences "$id+0") == power:100 && $(licences "$id+1") == power:600 ]]
     else # licences only on the first
         [[ $(licences "$id+0") == power:700 && $(licences "$id+1") == '(null)' ]]
-        run --separate-stderr as alice salloc -N1 --power=100 : -N1 --power=100 true
-        [[ $status -ne 0 && $stderr == *'submit it with sbatch'* ]]
         run as alice scontrol update jobid="$id+1" NumNodes=3-3
         [[ $status -ne 0 && $(licences "$id+0") == power:700 ]]
         run as alice scontrol update jobid="$id+0" Licenses=power:100
         [[ $status -ne 0 && $(licences "$id+0") == power:700 ]]
     fi
+}
+
+@test "srun and salloc run heterogeneous jobs, each component under its own cap" {
+    run --separate-stderr as alice srun -w n2 -N1 hostname : -w n3 -N1 hostname
+    [[ $status -eq 0 && $(sort <<<"$output") == $'n2\nn3' ]] || { echo "$status $output $stderr" >&2 && return 1; }
+    wait_idle
+    as alice sh -c 'exec salloc -w n2 -N1 --power=200 : -w n1 -N1 --power=150 sleep 60' >/dev/null 2>"$BATS_TEST_TMPDIR/said" 3>&- &
+    until_true 60 is_running_on n1
+    id=$(lab on ctl -- squeue -h -w n1 -o %A)
+    until_true 20 lease_w "$id" 150
+    if [[ $WATTLE_LAB_SLURM == native ]]; then
+        uses_w 350
+    else
+        uses_w 200
+        said 'wattle: 150 W/node x 1 node: 150 W, not charged (only sbatch charges all components)'
+    fi
+    lab on ctl -- scancel --user=alice
 }
 
 @test "a range of nodes is charged by its greatest" {
