@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "conf_good.h"
 #include "context.h"
 
 void wattle_arguments_read(struct wattle_spank *ctx, int argc, char *argv[])
@@ -42,16 +43,30 @@ static void node_name(char *ret, size_t size)
 	ret[strcspn(ret, ".")] = 0;
 }
 
+/* In a step what is an error also goes to its user, who can do nothing about it. */
+static void say_stands_in(const struct wattle_err *why)
+{
+	static const char text[] = "wattle: %s; the configuration read before stays in force on this node";
+
+	if (spank_context() == S_CTX_REMOTE)
+		slurm_info(text, why->text);
+	else
+		slurm_error(text, why->text);
+}
+
 int wattle_site_load(struct wattle_spank *ctx, struct wattle_err *err)
 {
 	struct wattle_site *site = &ctx->site;
+	struct wattle_err why = WATTLE_ERR_INIT;
 
 	wattle_site_free(ctx);
 	node_name(site->host, sizeof(site->host));
 
-	int rc = wattle_siteconf_read(ctx->conf_path, &site->conf, err);
+	int rc = wattle_conf_good_read(ctx->conf_path, WATTLE_RUN_DIR, &site->conf, &why, err);
 	if (rc < 0)
 		return rc;
+	if (why.code)
+		say_stands_in(&why);
 	site->class = wattle_siteconf_node_class(site->conf, site->host);
 	if (!site->class)
 		return wattle_err_set(err, ENOENT, "node %s is in no [class] of %s: add it to one's nodes=", site->host,

@@ -63,8 +63,8 @@ struct wattle_spank {
  * sbatch away from everyone. */
 void wattle_arguments_read(struct wattle_spank *ctx, int argc, char *argv[]);
 
-/* Reads the site config and finds this node in it. 0; -ENOENT: the node is in no class (site.conf is there, site.class is not);
- * or -errno of wattle_siteconf_read. site.node points into site. */
+/* Reads the site config (the last good one if it is broken: conf_good.h) and finds this node in it. 0; -ENOENT: the node is in no class (site.conf is there, site.class is not);
+ * or -errno of wattle_conf_good_read. site.node points into site. */
 int wattle_site_load(struct wattle_spank *ctx, struct wattle_err *err);
 void wattle_site_free(struct wattle_spank *ctx);
 

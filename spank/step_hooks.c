@@ -82,13 +82,16 @@ static void set_failure(struct wattle_spank *ctx, const char *what)
 	snprintf(step->note, sizeof(step->note), "%s", what);
 }
 
-/* The step's own words only: the job's default must not fail jobs on a node that the admin left out. */
+/* On a node that the admin left out, or whose configuration can't be had at all, only the step's own words can't be honoured: other
+ * jobs run, or one bad file would fail every job that such a node draws. job_submit decides likewise. */
 static void handle_no_class(struct wattle_spank *ctx, const char *what)
 {
 	if (!wattle_request_empty(&ctx->request))
 		set_failure(ctx, what);
-	else
+	else if (ctx->site.conf)
 		slurm_debug("wattle: %s", what);
+	else
+		slurm_info("wattle: %s: no configuration, the step named no watts and runs uncapped", what);
 }
 
 /* A crowd at the lease book is no fault of the node: not worth a drain, and refused only where nothing may run unsure. */
@@ -153,10 +156,8 @@ void wattle_step_start(struct wattle_spank *ctx, spank_t spank)
 	step->start_s = (int64_t) time(NULL);
 
 	int rc = wattle_site_load(ctx, &err);
-	if (rc == -ENOENT && ctx->site.conf) {
+	if (rc < 0) {
 		handle_no_class(ctx, err.text);
-	} else if (rc < 0) {
-		set_failure(ctx, err.text);
 	} else if ((rc = wattle_proc_get(getpid(), &step->self)) < 0) {
 		set_failure(ctx, "slurmstepd can't read its own /proc entry");
 	} else {

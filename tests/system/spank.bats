@@ -431,7 +431,7 @@ drained() { lab on ctl -- scontrol show node -o "$1" | grep -q 'State=[A-Z+]*DRA
     jq -es 'all((.cap_held | not) and (.note | contains("package-1 long_term")))' < <(lab on n2 -- cat "/var/spool/wattle/$id/n2.jsonl")
 }
 
-@test "no powercap tree, an unreadable zone, a broken config: capped steps are refused with the reason" {
+@test "no powercap tree, an unreadable zone: capped steps are refused with the reason" {
     on_failure fail
     lab fault n2 '* * * missing'
     run ! as alice srun -N1 -w n2 --power=300 spank/read
@@ -439,11 +439,37 @@ drained() { lab on ctl -- scontrol show node -o "$1" | grep -q 'State=[A-Z+]*DRA
     lab fault n2 'read package-1 constraint_0_power_limit_uw ENODATA'
     run ! as alice srun -N1 -w n2 --power=300 spank/read
     [[ $output == *'node n2 zone package-1 long_term'*'step refused'* ]]
-    lab fault n2 clear
-    lab on ctl -- sh -c 'echo "nonsense here" >>/etc/wattle/wattle.conf'
-    run ! as alice srun -N1 -w n2 --power=300 spank/read
-    [[ $output == *'wattle.conf:'*'step refused'* ]]
     [[ $(lab on ctl -- sinfo -h -n n2 -o %T) != *drain* ]]
+}
+
+# break_config TEXT: the site's file is good, has been used by n1, and then ends in TEXT.
+break_config() {
+    on_failure fail
+    run -0 --separate-stderr as alice srun -N1 -w n1 --power=300 spank/read
+    all_read 1 120
+    lab on ctl -- sh -c "echo '$1' >>/etc/wattle/wattle.conf"
+}
+
+@test "a broken or missing config: nodes go on with the one they had, and say so" {
+    break_config 'nonsense here'
+    run -0 --separate-stderr as alice srun -N1 -w n1 --power=300 spank/read
+    all_read 1 120
+    logged n1 'wattle.conf:.*the configuration read before stays in force on this node'
+    lab on ctl -- rm /etc/wattle/wattle.conf
+    run -0 --separate-stderr as alice srun -N1 -w n1 --power=200 spank/read
+    all_read 1 70
+    run -0 lab on n1 -- stat -c '%U %a' /run/wattle/conf.good
+    [[ $output == 'root 600' ]]
+}
+
+@test "a broken config and none from before: steps that name watts are refused, others run" {
+    break_config 'nonsense here'
+    lab on n1 -- rm /run/wattle/conf.good
+    run ! as alice srun -N1 -w n1 --power=300 spank/read
+    [[ $output == *'wattle.conf:'*'step refused'* ]]
+    run -0 --separate-stderr as alice srun -N1 -w n1 spank/read
+    [[ $output == "$(cat "$SP_DIR/boot.n1")" ]]
+    [[ $(lab on ctl -- sinfo -h -n n1 -o %T) != *drain* ]]
 }
 
 @test "bob can't raise his cap by environment, SPANK_*, --export or forged grants" {
