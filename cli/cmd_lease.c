@@ -287,6 +287,8 @@ static const char *event_name(enum wattle_event_kind kind)
 		return "book_bad";
 	case WATTLE_EVENT_ASK_ABOVE:
 		return "ask_above";
+	case WATTLE_EVENT_FOLDER_MENDED:
+		return "folder_mended";
 	}
 	return "other";
 }

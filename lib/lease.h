@@ -52,6 +52,7 @@ enum wattle_event_kind {
 	WATTLE_EVENT_RESTORED_LATE,/* an owed baseline was put back now */
 	WATTLE_EVENT_BOOK_BAD,     /* the book could not be believed and was set aside */
 	WATTLE_EVENT_ASK_ABOVE,    /* a step named more than the grant: runs at the grant */
+	WATTLE_EVENT_FOLDER_MENDED,/* run_dir was root's, but not for root alone: it is now */
 };
 
 struct wattle_event {

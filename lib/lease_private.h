@@ -51,7 +51,7 @@ int lease_lock(int fd, uint32_t wait_ms, const char *path, struct wattle_err *er
 
 /* --- lease_store.c --- */
 
-/* Opens run_dir (make: makes it), refuses one that is not root's alone, and locks it. */
+/* Opens run_dir (make: makes it), refuses one that is not root's, and locks it (lock: mends its mode, too). */
 int lease_store_open(struct lease *lease, bool make, bool lock, struct wattle_err *err);
 /* Unlocks, and frees what is in hand. */
 void lease_store_close(struct lease *lease);

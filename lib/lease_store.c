@@ -18,17 +18,25 @@
 #define BAD_MAX 16 /* kept for people to look at */
 #define LOCK_WAIT_MS 10000u
 
-static int check_folder(int fd, const char *path, struct wattle_err *err)
+/* Somebody else's folder is refused. Root's own in a wrong mode is mended by whoever is about to change the book: what is in it is
+ * checked as ever, and refusing would fail every job and leave caps on. A reader mends nothing. */
+static int check_folder(const struct lease *lease, int fd, bool mend, struct wattle_err *err)
 {
+	const char *path = lease->node->run_dir;
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
 		return wattle_err_set(err, errno, "can't stat %s: %s", path, strerror(errno));
-	if (st.st_uid != 0 || (st.st_mode & 077))
-		return wattle_err_set(err, EPERM, "%s belongs to uid %u with mode %04o: it must be root's with mode 0700 "
-				      "(look into it, then remove it: it is made anew)",
-				      path, (unsigned) st.st_uid, (unsigned) (st.st_mode & 07777));
-	return 0;
+	if (st.st_uid == 0 && (st.st_mode & 077) == 0)
+		return 0;
+	if (st.st_uid == 0 && mend && fchmod(fd, 0700) == 0) {
+		lease_event(lease->outcome, WATTLE_EVENT_FOLDER_MENDED, 0, 0, "node %s: %s had mode %04o: set to 0700, it must be root's alone",
+			    lease->node->host, path, (unsigned) (st.st_mode & 07777));
+		return 0;
+	}
+	return wattle_err_set(err, EPERM, "%s belongs to uid %u with mode %04o: it must be root's with mode 0700 "
+			      "(look into it, then remove it: it is made anew)",
+			      path, (unsigned) st.st_uid, (unsigned) (st.st_mode & 07777));
 }
 
 int lease_store_open(struct lease *lease, bool make, bool lock, struct wattle_err *err)
@@ -44,7 +52,7 @@ int lease_store_open(struct lease *lease, bool make, bool lock, struct wattle_er
 		return wattle_err_set(err, ENOTDIR, "%s is no folder (a symbolic link?): remove it, it is made anew", path);
 	if (fd < 0)
 		return wattle_err_set(err, errno, "can't open %s: %s", path, strerror(errno));
-	rc = check_folder(fd, path, err);
+	rc = check_folder(lease, fd, lock, err);
 	/* The folder is the lock: a file could be replaced, or have no room to be made. */
 	if (rc == 0 && lock)
 		rc = lease_lock(fd, lease->node->lock_wait_ms ? lease->node->lock_wait_ms : LOCK_WAIT_MS, path, err);

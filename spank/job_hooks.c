@@ -24,6 +24,7 @@ void wattle_events_log(struct wattle_spank *ctx, const struct wattle_outcome *ou
 		case WATTLE_EVENT_CAP_FAILED:
 		case WATTLE_EVENT_RESTORE_OWED:
 		case WATTLE_EVENT_BOOK_BAD:
+		case WATTLE_EVENT_FOLDER_MENDED:
 			/* In a step what is an error also goes to its user, who is told in wattle_step_tell and wattle_step_task. */
 			if (ctx->step.job_id != 0)
 				slurm_info("wattle: %s", text);

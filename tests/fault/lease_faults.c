@@ -748,10 +748,6 @@ static void test_run_dir(void)
 		fail("it was followed");
 	unlink(RIG_RUN_DIR);
 	mkdir(RIG_RUN_DIR, 0700);
-	chmod(RIG_RUN_DIR, 0777);
-	answer = begin(JOB, 300);
-	want_rc("everybody's folder", &answer, -EPERM);
-	chmod(RIG_RUN_DIR, 0700);
 	if (chown(RIG_RUN_DIR, 1000, 1000) < 0)
 		rig_bail("chown");
 	answer = begin(JOB, 300);
@@ -759,6 +755,27 @@ static void test_run_dir(void)
 	want_text("somebody else's folder", answer.err.text, "/run/wattle belongs to uid 1000");
 	want_limits("refused", &boot);
 	run_dir_wipe();
+}
+
+/* Root's own folder in another mode, by a careless chmod or a tmpfiles.d: no job fails of it, no cap stays on. */
+static void test_run_dir_mode(void)
+{
+	struct rig_answer answer;
+	struct stat st;
+
+	mkdir(RIG_RUN_DIR, 0700);
+	chmod(RIG_RUN_DIR, 0755);
+	answer = begin(JOB, 300);
+	want_rc("begin", &answer, 0);
+	want_event("begin", &answer, WATTLE_EVENT_FOLDER_MENDED, "/run/wattle had mode 0755");
+	want_effective("begin", 300);
+	if (stat(RIG_RUN_DIR, &st) < 0 || (st.st_mode & 07777) != 0700)
+		fail("its mode is %04o", (unsigned) (st.st_mode & 07777));
+	answer = sweep();
+	if (has_event(&answer, WATTLE_EVENT_FOLDER_MENDED, ""))
+		fail("told again");
+	chmod(RIG_RUN_DIR, 01777);
+	finish("end");
 }
 
 static void test_locked(void)
@@ -1017,6 +1034,7 @@ static const struct { const char *name; void (*run)(void); } TESTS[] = {
 	{ "forged books: folders, links, fifos, devices, owners, sizes", test_hostile_kinds },
 	{ "a book that speaks of an unknown zone", test_unknown_zone },
 	{ "/run/wattle is a link, or somebody else's: refused", test_run_dir },
+	{ "/run/wattle of root's in another mode: mended, told once", test_run_dir_mode },
 	{ "book locked by another process: bounded wait", test_locked },
 	{ "forty steps in line: each in its turn", test_line },
 	{ "a holder's pid given to another process", test_pid_reused },
