@@ -124,6 +124,28 @@ static bool partition_known(const char *text, const char *wanted)
 	return false;
 }
 
+/* job_submit can't see that a partition hands out whole nodes. */
+static void check_whole_nodes(struct wattle_check *check)
+{
+	struct names shares = { "", 0 };
+
+	for (const char *line = check->partitions; line; line = next_line(line)) {
+		struct wattle_limits limits;
+		char name[128], sharing[32];
+
+		if (!wattle_scontrol_field(line, "PartitionName", name, sizeof(name)) ||
+		    !wattle_scontrol_field(line, "OverSubscribe", sharing, sizeof(sharing)) || strcmp(sharing, "EXCLUSIVE") != 0)
+			continue;
+		wattle_siteconf_limits(check->conf, name, &limits);
+		if (!limits.default_charge_node)
+			name_add(&shares, name);
+	}
+	if (!shares.n)
+		return;
+	wattle_found(check, WATTLE_LEVEL_WARNING, "partitions", "jobs get whole nodes but are charged shares of them in: %s", shares.text);
+	wattle_mend(check, "default_charge = node in [partition …] of %s: Slurm has OverSubscribe=EXCLUSIVE there", check->conf_path);
+}
+
 static void check_partitions(struct wattle_check *check)
 {
 	struct names unknown = { "", 0 };
@@ -167,6 +189,8 @@ void wattle_check_classes(struct wattle_check *check)
 	}
 	if (check->nodes)
 		check_nodes(check);
-	if (check->partitions)
+	if (check->partitions) {
 		check_partitions(check);
+		check_whole_nodes(check);
+	}
 }

@@ -16,6 +16,7 @@ struct range {
 	uint32_t default_w;
 	uint32_t node_max_w;        /* the smallest class maximum: what a percentage is of */
 	uint32_t cpus;              /* the smallest class's, 0: unknown in one */
+	bool default_charge_node;   /* in one of them */
 	char min_where[WATTLE_NAME_MAX + 16], max_where[WATTLE_NAME_MAX + 16]; /* "partition gpu", "class standard" */
 };
 
@@ -41,6 +42,7 @@ static void narrow(struct range *range, const struct wattle_siteconf *conf, cons
 		range->default_w = limits.default_w;
 		range->node_max_w = limits.class->max_w;
 		range->cpus = limits.class->cpus;
+		range->default_charge_node = limits.default_charge_node;
 		memcpy(range->min_where, where, sizeof(where));
 		memcpy(range->max_where, where, sizeof(where));
 		return;
@@ -59,6 +61,8 @@ static void narrow(struct range *range, const struct wattle_siteconf *conf, cons
 		range->node_max_w = limits.class->max_w;
 	if (limits.class->cpus < range->cpus)
 		range->cpus = limits.class->cpus;
+	if (limits.default_charge_node)
+		range->default_charge_node = true;
 }
 
 static int find_range(const struct wattle_siteconf *conf, const struct wattle_facts *facts, struct range *ret, struct wattle_err *err)
@@ -142,12 +146,11 @@ static int find_nodes(const struct wattle_facts *facts, uint32_t cpus, struct no
 
 /* --- how many watts ---------------------------------------------------- */
 
-static uint32_t default_watts(const struct wattle_siteconf *conf, const struct wattle_facts *facts, const struct range *range,
-			      const struct nodes *nodes)
+static uint32_t default_watts(const struct wattle_facts *facts, const struct range *range, const struct nodes *nodes)
 {
 	uint64_t tasks, cpus, watts_w;
 
-	if (facts->exclusive || conf->default_charge_node || range->cpus == 0)
+	if (facts->exclusive || range->default_charge_node || range->cpus == 0)
 		return range->default_w;
 	/* the fullest node it may get */
 	tasks = facts->tasks_per_node ? facts->tasks_per_node : divide_up(facts->tasks ? facts->tasks : 1, nodes->min);
@@ -237,7 +240,7 @@ int wattle_decide(const struct wattle_siteconf *conf, const struct wattle_reques
 	if ((rc = find_nodes(facts, range.cpus, &nodes, err)) < 0)
 		return rc;
 	if (decision.defaulted)
-		decision.watts_w = default_watts(conf, facts, &range, &nodes);
+		decision.watts_w = default_watts(facts, &range, &nodes);
 	else if ((rc = named_watts(&request->power, &range, &nodes, &decision.watts_w, err)) < 0)
 		return rc;
 

@@ -41,8 +41,8 @@ struct wattle_decision {
  * smallest. "/job" is divided by nodes_max and rounded down, so that the total is never exceeded; everything else is rounded up.
  * Nodes: without a maximum from the user the job gets the nodes that its tasks need when packed (tasks_per_node, else the
  * class's CPUs); as many as it has tasks where the packing can't be known; one where it names no tasks.
- * No watts named: the partition's default, whole for exclusive jobs, with default_charge = node or where CPUs are not
- * known; else the share of the class's CPUs the job can take on one node, at least 1 W.
+ * No watts named: the partition's default, whole for exclusive jobs, with default_charge = node in one of the partitions or where
+ * CPUs are not known; else the share of the class's CPUs the job can take on one node, at least 1 W.
  *
  * On error *ret is untouched; err names the allowed range. -ERANGE: out of range; -EINVAL: can't be decided. */
 int wattle_decide(const struct wattle_siteconf *conf, const struct wattle_request *request,

@@ -163,6 +163,16 @@ static int set_default_charge(const struct place *place, const char *value, void
 	return 0;
 }
 
+static int set_partition_charge(const struct place *place, const char *value, void *field)
+{
+	bool node;
+	int rc = set_default_charge(place, value, &node);
+
+	if (rc == 0)
+		*(enum wattle_default_charge *) field = node ? WATTLE_DEFAULT_CHARGE_NODE : WATTLE_DEFAULT_CHARGE_SHARE;
+	return rc;
+}
+
 static int set_cap_failure(const struct place *place, const char *value, void *field)
 {
 	enum wattle_cap_failure *action = field;
@@ -208,6 +218,7 @@ static const struct key partition_keys[] = {
 	{ "min_w", set_watts, offsetof(struct wattle_partition, min_w) },
 	{ "max_w", set_watts, offsetof(struct wattle_partition, max_w) },
 	{ "default_w", set_watts, offsetof(struct wattle_partition, default_w) },
+	{ "default_charge", set_partition_charge, offsetof(struct wattle_partition, default_charge) },
 	{ NULL, NULL, 0 },
 };
 
@@ -512,7 +523,9 @@ void wattle_siteconf_limits(const struct wattle_siteconf *conf, const char *name
 
 	if (!class)
 		class = &no_class;
-	*ret = (struct wattle_limits) { class, class->min_w, class->max_w, class->default_w };
+	*ret = (struct wattle_limits) { class, class->min_w, class->max_w, class->default_w, conf->default_charge_node };
+	if (partition && partition->default_charge != WATTLE_DEFAULT_CHARGE_UNSAID)
+		ret->default_charge_node = partition->default_charge == WATTLE_DEFAULT_CHARGE_NODE;
 	if (partition && partition->min_w)
 		ret->min_w = partition->min_w;
 	if (partition && partition->max_w)

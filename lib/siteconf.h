@@ -25,6 +25,7 @@
  *   [partition main]
  *   class = standard            ; missing: the first class
  *   min_w, max_w, default_w     ; narrow the class's
+ *   default_charge = node       ; missing: the site's; node where the partition hands out whole nodes
  *
  * Keys *_w are plain watts (integers, no suffix). Unknown section or key, or a unit error: refused with file:line.
  * `nodes` may be repeated, its lists add up; "license" is taken for "licence" as a value of charge. Lines have at most 198 bytes. */
@@ -41,6 +42,7 @@
 #define WATTLE_CONF_BYTES_MAX (256 * 1024)
 
 enum wattle_charge { WATTLE_CHARGE_LICENCE = 1, WATTLE_CHARGE_GRES = 2, WATTLE_CHARGE_BOTH = 3 };
+enum wattle_default_charge { WATTLE_DEFAULT_CHARGE_UNSAID, WATTLE_DEFAULT_CHARGE_SHARE, WATTLE_DEFAULT_CHARGE_NODE };
 enum wattle_cap_failure { WATTLE_CAP_FAIL, WATTLE_CAP_DRAIN, WATTLE_CAP_CONTINUE };
 
 struct wattle_class {
@@ -54,6 +56,7 @@ struct wattle_partition {
 	char name[WATTLE_NAME_MAX];
 	char class_name[WATTLE_NAME_MAX];
 	uint32_t min_w, max_w, default_w; /* 0: the class's */
+	enum wattle_default_charge default_charge;
 };
 
 struct wattle_siteconf {
@@ -87,6 +90,7 @@ const struct wattle_class *wattle_siteconf_partition_class(const struct wattle_s
 struct wattle_limits {
 	const struct wattle_class *class;
 	uint32_t min_w, max_w, default_w;
+	bool default_charge_node;
 };
 void wattle_siteconf_limits(const struct wattle_siteconf *conf, const char *name, struct wattle_limits *ret);
 /* The class of a node, by host name: NULL if no list has it. */

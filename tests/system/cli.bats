@@ -290,6 +290,16 @@ conf() { echo "rm -f /tmp/w.conf; cp /etc/wattle/wattle.conf /tmp/w.conf; $1; mo
     found login wrong 'lacks watts' "$(conf 'sed -i "s/^.site.*/[site]\ncharge = gres\ngres = watts/" /tmp/w.conf')"
 }
 
+@test "check finds a partition that hands out whole nodes and is charged shares" {
+    lab on ctl -- scontrol create PartitionName=whole Nodes=ALL OverSubscribe=EXCLUSIVE
+    run --separate-stderr lab on login -- wattle check --json
+    is_true 'any(f["level"] == "warning" and f["text"].endswith("shares of them in: whole") and f["mend"] for f in j["findings"])'
+    run --separate-stderr lab on login -- unshare -m --propagation private bash -ec \
+        "$(conf 'printf "[partition whole]\ndefault_charge = node\n" >>/tmp/w.conf'); exec wattle check --json"
+    lab on ctl -- scontrol delete PartitionName=whole
+    is_true 'j["findings"] and not any("shares of them in" in f["text"] for f in j["findings"])'
+}
+
 @test "check finds broken plugins" {
     local dir
     dir=$(lab on n1 -- sh -c 'scontrol show config | sed -n "s/^PluginDir *= *//p"')

@@ -39,6 +39,7 @@ static const char full[] =
 	"[partition tiny]\n"
 	"class = rest\n"
 	"min_w = 30\n"
+	"default_charge = share\n"
 	"default_w = 40";
 
 static void test_full(void)
@@ -71,9 +72,11 @@ static void test_full(void)
 	wattle_siteconf_limits(conf, "batch", &limits);
 	CHECK_INT(limits.max_w, 300);
 	CHECK_INT(limits.default_w, 300);
+	CU_ASSERT(limits.default_charge_node);
 	wattle_siteconf_limits(conf, "tiny", &limits);
 	CHECK_INT(limits.min_w, 30);
 	CHECK_INT(limits.default_w, 40);
+	CU_ASSERT(!limits.default_charge_node);
 }
 
 static void test_defaults(void)
@@ -126,6 +129,7 @@ static void test_mistakes(void)
 		{ "[site]\nlicence = a,b\n" CLASS, "is no name" },
 		{ "[site]\nlicence =\n" CLASS, "is no name" },
 		{ "[site]\ndefault_charge = all\n" CLASS, "share or node" },
+		{ CLASS "[partition p]\ndefault_charge = all\n", "share or node" },
 		{ "[site]\non_cap_failure = panic\n" CLASS, "fail, drain or continue" },
 		{ "[site]\nreport_dir = tmp\n" CLASS, "no absolute path" },
 		{ "[site]\nreport_dir = /tmp/../etc\n" CLASS, "no absolute path" },
