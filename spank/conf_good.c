@@ -46,16 +46,17 @@ static void keep(const char *run_dir, const char *good_path, const char *text)
 int wattle_conf_good_read(const char *path, const char *run_dir, struct wattle_siteconf **ret, struct wattle_err *why,
 			  struct wattle_err *err)
 {
-	cleanup_free struct wattle_siteconf *conf = malloc(sizeof(*conf));
+	cleanup_free struct wattle_siteconf *conf = NULL;
 	cleanup_free char *text = NULL, *good_text = NULL;
 	char good_path[512];
 	int n = snprintf(good_path, sizeof(good_path), "%s/" FILE_NAME, run_dir), rc;
 
 	why->code = 0;
-	if (!conf)
-		return wattle_err_set(err, ENOMEM, "%s: out of memory", path);
 	if (n < 0 || (size_t) n >= sizeof(good_path))
 		return wattle_err_set(err, ENAMETOOLONG, "%s: name too long", run_dir);
+	conf = malloc(sizeof(*conf));
+	if (!conf)
+		return wattle_err_set(err, ENOMEM, "%s: out of memory", path);
 	rc = read_and_parse(path, &text, conf, err);
 	if (rc == 0)
 		keep(run_dir, good_path, text);
