@@ -197,8 +197,12 @@ static int judge_pending(const struct change *change, struct wattle_err *err)
 	if (change->job.het && changes_nodes(asked) && !change->admin)
 		return wattle_err_set(err, EINVAL, "the nodes of one component can't be changed, its watts stand on the first one: submit the job again");
 	nodes_max = nodes_max_after(change);
+	/* Slurm refuses it too, but up to 22.05 only after it raised the job's CPUs to that number */
+	if (asked->min_nodes != NO_VAL && nodes_min > nodes_max && !change->admin)
+		return wattle_err_set(err, EINVAL, "%" PRIu32 " nodes at least are more than the %" PRIu32 " that the job may have: say NumNodes=MIN-MAX",
+				      nodes_min, nodes_max);
 	if (nodes_min > nodes_max)
-		nodes_min = nodes_max; /* only the answer shows it; where it is the user's mistake Slurm refuses it */
+		nodes_min = nodes_max; /* only the answer shows it */
 
 	if ((rc = check_range(change, err)) < 0)
 		;

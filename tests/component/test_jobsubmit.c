@@ -424,6 +424,12 @@ static void test_change_nodes(void)
 	expect_change(&s, true, &asked, ALICE, ESLURM_INVALID_TRES, "-");
 	asked.max_nodes = INFINITE;
 	expect_change(&s, true, &asked, ALICE, ESLURM_INVALID_TRES, "-");
+	/* more than the maximum: Slurm would refuse it only after it raised the CPUs */
+	asked.min_nodes = 3;
+	asked.max_nodes = NO_VAL;
+	expect_change(&s, true, &asked, ALICE, ESLURM_INVALID_TRES, "-");
+	asked.min_nodes = 2;
+	expect_change(&s, true, &asked, ALICE, 0, "-");
 	asked.min_nodes = 1; /* a running job shrinks: Slurm keeps its licences */
 	expect_change(&s, false, &asked, ALICE, 0, "-");
 	asked.time_limit = 10;
