@@ -69,6 +69,8 @@ int wattle_charge_gres(const struct wattle_siteconf *site, const char *present, 
 /* All of it: charge, grant, node bound, admin_comment. */
 int wattle_rewrite(job_desc_msg_t *job_desc, const struct wattle_siteconf *site, const struct wattle_facts *facts,
 		   const struct wattle_decision *decision, struct wattle_err *err);
+/* Our licence as a TRES per task, node, socket or job, which Slurm 24.11 would count beside the charge: -EINVAL. */
+int wattle_check_licence_tres(const job_desc_msg_t *job_desc, const struct wattle_siteconf *site, struct wattle_err *err);
 /* Our names in a list of gres that are not per node: -EINVAL. */
 int wattle_check_other_gres(const job_desc_msg_t *job_desc, const struct wattle_siteconf *site, struct wattle_err *err);
 

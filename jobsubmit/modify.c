@@ -138,13 +138,17 @@ static int check_licences(const struct change *change, uint64_t charge_w, struct
 	return 0;
 }
 
-static int check_gres(const struct change *change, struct wattle_err *err)
+static int check_tres(const struct change *change, struct wattle_err *err)
 {
 	const char *name = change->site->gres;
 	uint64_t count_w;
 	int rc;
 
-	if (change->admin || !(change->site->charge & WATTLE_CHARGE_GRES))
+	if (change->admin)
+		return 0;
+	if ((rc = wattle_check_licence_tres(change->asked, change->site, err)) < 0)
+		return rc;
+	if (!(change->site->charge & WATTLE_CHARGE_GRES))
 		return 0;
 	if ((rc = wattle_check_other_gres(change->asked, change->site, err)) < 0)
 		return rc;
@@ -215,7 +219,7 @@ static int judge_pending(const struct change *change, struct wattle_err *err)
 		;
 	else if ((rc = check_licences(change, decision.charge_w, err)) < 0)
 		;
-	else if ((rc = check_gres(change, err)) < 0)
+	else if ((rc = check_tres(change, err)) < 0)
 		;
 	else if (changes_nodes(asked) || changes_tres(asked))
 		rc = follow(change, &decision, err);
@@ -231,7 +235,7 @@ static int judge_running(const struct change *change, struct wattle_err *err)
 
 	if (change->admin)
 		return 0;
-	if ((rc = check_gres(change, err)) < 0 || (rc = check_licences(change, change->job.licence_w, err)) < 0)
+	if ((rc = check_tres(change, err)) < 0 || (rc = check_licences(change, change->job.licence_w, err)) < 0)
 		return rc;
 	if (!asked->licenses || !(change->site->charge & WATTLE_CHARGE_LICENCE))
 		return 0;

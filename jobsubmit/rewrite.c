@@ -100,6 +100,31 @@ int wattle_charge_gres(const struct wattle_siteconf *site, const char *present, 
 	return rc;
 }
 
+/* "license/power:100", "license:power=100" among others. */
+static bool names_licence(const char *list, const char *name)
+{
+	const size_t kind = strlen("license"), n = strlen(name);
+
+	for (const char *s = list; s && *s; s += strcspn(s, ","), s += *s == ',')
+		if (has_prefix(s, "license") && (s[kind] == '/' || s[kind] == ':') && has_prefix(s + kind + 1, name) &&
+		    strchr(",:=", s[kind + 1 + n]))
+			return true;
+	return false;
+}
+
+int wattle_check_licence_tres(const job_desc_msg_t *job_desc, const struct wattle_siteconf *site, struct wattle_err *err)
+{
+	const char *const lists[] = {
+		job_desc->tres_per_job, job_desc->tres_per_node, job_desc->tres_per_socket, job_desc->tres_per_task,
+	};
+
+	for (size_t i = 0; (site->charge & WATTLE_CHARGE_LICENCE) && i < sizeof(lists) / sizeof(lists[0]); i++)
+		if (names_licence(lists[i], site->licence))
+			return wattle_err_set(err, EINVAL, "licence %s is counted per job: say --power=WATTS, or --licenses=%s:WATTS",
+					      site->licence, site->licence);
+	return 0;
+}
+
 int wattle_check_other_gres(const job_desc_msg_t *job_desc, const struct wattle_siteconf *site, struct wattle_err *err)
 {
 	const char *const lists[] = { job_desc->tres_per_job, job_desc->tres_per_socket, job_desc->tres_per_task };

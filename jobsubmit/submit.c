@@ -46,6 +46,8 @@ static int decide_and_rewrite(job_desc_msg_t *job_desc, const struct wattle_site
 
 	if ((rc = wattle_words_collect(job_desc, site, &words, err)) < 0)
 		;
+	else if ((rc = wattle_check_licence_tres(job_desc, site, err)) < 0)
+		;
 	else if ((rc = wattle_check_other_gres(job_desc, site, err)) < 0)
 		;
 	else if ((rc = wattle_decide(site, &words.request, &facts, ret, err)) < 0)

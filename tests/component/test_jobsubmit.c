@@ -203,6 +203,30 @@ static void test_explicit_licence(void)
 	end(&s);
 }
 
+/* Slurm 24.11 and later count licences per task: beside ours, and unseen by us. */
+static void test_licence_as_tres(void)
+{
+	static const char *const taken[] = { "license/power_meter:1", "license/matlab:1", "cpu=2" };
+	static const char *const refused[] = { "license/power:100", "cpu=2,license/power=100", "license/power", "license:power:1" };
+	struct submission s;
+
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		make_power(&s, "300", 1);
+		s.desc.tres_per_task = stub_string(refused[i]);
+		submit(&s);
+		CHECK_INT(s.rc, ESLURM_INVALID_TRES);
+		CHECK_HOLDS(s.message, "say --power=WATTS");
+		end(&s);
+	}
+	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
+		make_power(&s, "300", 1);
+		s.desc.tres_per_task = stub_string(taken[i]);
+		submit(&s);
+		CHECK_INT(s.rc, 0);
+		end(&s);
+	}
+}
+
 static void test_gres(void)
 {
 	struct submission s;
@@ -423,6 +447,8 @@ static void test_change_nodes(void)
 	asked.max_nodes = 0;
 	expect_change(&s, true, &asked, ALICE, ESLURM_INVALID_TRES, "-");
 	asked.max_nodes = INFINITE;
+	expect_change(&s, true, &asked, ALICE, ESLURM_INVALID_TRES, "-");
+	asked.tres_per_task = stub_string("license/power:1");
 	expect_change(&s, true, &asked, ALICE, ESLURM_INVALID_TRES, "-");
 	/* more than the maximum: Slurm would refuse it only after it raised the CPUs */
 	asked.min_nodes = 3;
@@ -824,6 +850,7 @@ static const struct test tests[] = {
 	{ "submissions that are refused", test_refused },
 	{ "where words stand", test_where_words_stand },
 	{ "licences named by the user", test_explicit_licence },
+	{ "licences as TRES", test_licence_as_tres },
 	{ "charging by gres", test_gres },
 	{ "forged names are stripped", test_forged },
 	{ "nodes are bounded", test_nodes_bounded },
