@@ -25,8 +25,9 @@ static int check_explicit(const struct wattle_siteconf *site, const struct wattl
 	bool from_licence = words->request.power.kind == WATTLE_WATTS_PER_JOB && strncmp(words->said, "licence ", 8) == 0;
 
 	if (words->explicit_licence && !from_licence && words->licence_w != decision->charge_w)
-		return wattle_err_set(err, EINVAL, "licence %s:%" PRIu64 " disagrees with %s, which is %" PRIu64 " W on %u nodes: say one of them",
-				      site->licence, words->licence_w, words->said, decision->charge_w, decision->nodes_max);
+		return wattle_err_set(err, EINVAL, "licence %s:%" PRIu64 " disagrees with %s, which is %" PRIu64 " W on %u node%s: say one of them",
+				      site->licence, words->licence_w, words->said, decision->charge_w, decision->nodes_max,
+				      decision->nodes_max == 1 ? "" : "s");
 	if (words->explicit_gres && words->gres_w != decision->watts_w)
 		return wattle_err_set(err, EINVAL, "gres %s:%" PRIu64 " disagrees with %s, which is %u W per node: say one of them", site->gres,
 				      words->gres_w, words->said, decision->watts_w);

@@ -23,7 +23,8 @@ static int take(const char *word, const char *value, struct wattle_words *words,
 	if (rc < 0)
 		return rc;
 	*found = true;
-	snprintf(words->said, sizeof(words->said), "--%.15s=%s", word, wattle_err_quote(quoted, sizeof(quoted), value));
+	/* as users write it, not SPANK's name for it: power_cap */
+	snprintf(words->said, sizeof(words->said), "--power=%s", wattle_err_quote(quoted, sizeof(quoted), value));
 	return 0;
 }
 

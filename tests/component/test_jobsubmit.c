@@ -186,7 +186,13 @@ static void test_explicit_licence(void)
 	s.desc.licenses = stub_string("power:300");
 	submit(&s);
 	CHECK_INT(s.rc, ESLURM_INVALID_TRES);
-	CHECK_HOLDS(s.message, "licence power:300 disagrees with --power_cap=300, which is 1200 W on 4 nodes");
+	CHECK_HOLDS(s.message, "licence power:300 disagrees with --power=300, which is 1200 W on 4 nodes");
+	end(&s);
+
+	make_power(&s, "300", 1);
+	s.desc.licenses = stub_string("power:200");
+	submit(&s);
+	CHECK_HOLDS(s.message, "which is 300 W on 1 node: say");
 	end(&s);
 
 	begin(&s);
