@@ -840,6 +840,8 @@ static void test_line(void)
 			wattle_proc_get(getpid(), &self);
 			if (wattle_lease_step_begin(&node, JOB, 10u + i, 150, &self, &outcome, NULL) < 0 || write(turns[1], &i, 1) != 1)
 				_exit(1);
+			/* Who comes back at once may find the lock free before the next one has woken. */
+			sleep(3);
 			_exit(wattle_lease_step_end(&node, JOB, 10u + i, &self, &outcome, NULL) < 0);
 		}
 		for (unsigned n = 0; n < 1000 && waiting_in_line() <= i; n++)
