@@ -10,8 +10,8 @@
 
 /* Slurm hands us the components one by one. For a batch job it does so in one loop, on one thread, before any is made into
  * a job: so the first one can still be changed when the last one comes. Of salloc and srun each is made into a job before the next
- * comes. het_job_offset is slurmctld's own count (NO_VAL for
- * other jobs), whatever a client sent; each count begins at 0, so what is remembered here is never another request's. */
+ * comes. het_job_offset is slurmctld's own count (NO_VAL for other jobs), whatever a client sent; each count begins at 0, so what is
+ * remembered here is never another request's. */
 static __thread struct {
 	job_desc_msg_t *leader;
 	uint32_t next;
@@ -66,6 +66,9 @@ int wattle_het_charge(job_desc_msg_t *job_desc, const struct wattle_siteconf *si
 		het.leader = NULL;
 		return wattle_err_set(err, EINVAL, "component %" PRIu32 " came without the ones before it", offset);
 	}
+	if (!het.leader->script && site->interactive_het_refused)
+		return wattle_err_set(err, EOPNOTSUPP, "this Slurm lets only sbatch charge all components of a heterogeneous job, and this site "
+				      "refuses uncharged ones: submit it with sbatch");
 	if (!het.leader->script)
 		return leave_uncharged(job_desc, site, decision, err);
 	return add_to_leader(job_desc, site, err);

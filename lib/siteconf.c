@@ -173,6 +173,14 @@ static int set_partition_charge(const struct place *place, const char *value, vo
 	return rc;
 }
 
+static int set_interactive_het(const struct place *place, const char *value, void *field)
+{
+	if (strcmp(value, "allow") != 0 && strcmp(value, "refuse") != 0)
+		return refuse(place, "interactive_het = \"%.40s\": allow or refuse", value);
+	*(bool *) field = strcmp(value, "refuse") == 0;
+	return 0;
+}
+
 static int set_cap_failure(const struct place *place, const char *value, void *field)
 {
 	enum wattle_cap_failure *action = field;
@@ -195,6 +203,7 @@ static const struct key site_keys[] = {
 	{ "licence", set_name, offsetof(struct wattle_siteconf, licence) },
 	{ "gres", set_name, offsetof(struct wattle_siteconf, gres) },
 	{ "default_charge", set_default_charge, offsetof(struct wattle_siteconf, default_charge_node) },
+	{ "interactive_het", set_interactive_het, offsetof(struct wattle_siteconf, interactive_het_refused) },
 	{ "default_partition", set_name_or_empty, offsetof(struct wattle_siteconf, default_partition) },
 	{ "on_cap_failure", set_cap_failure, offsetof(struct wattle_siteconf, on_cap_failure) },
 	{ "report_dir", set_path, offsetof(struct wattle_siteconf, report_dir) },

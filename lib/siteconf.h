@@ -9,6 +9,7 @@
  *   licence = power             ; name of the licence that is the watt budget
  *   gres = power                ; name of the per-node count
  *   default_charge = share      ; share | node: what a job that names no watts is charged
+ *   interactive_het = allow     ; allow | refuse: salloc and srun with ':', whose later components Slurm >= 23.02 lets nobody charge
  *   default_partition = main    ; what a job without -p gets; empty: Slurm's own default
  *   on_cap_failure = fail       ; fail | drain | continue
  *   report_dir = /var/spool/wattle
@@ -64,6 +65,7 @@ struct wattle_siteconf {
 	char licence[WATTLE_NAME_MAX];
 	char gres[WATTLE_NAME_MAX];
 	bool default_charge_node;
+	bool interactive_het_refused;
 	char default_partition[WATTLE_NAME_MAX];
 	enum wattle_cap_failure on_cap_failure;
 	char report_dir[256];

@@ -169,6 +169,16 @@ put_conf() { lab on ctl -- sh -c 'cat >/etc/wattle/wattle.conf.new && mv /etc/wa
     lab on ctl -- scancel --user=alice
 }
 
+@test "interactive_het = refuse: no component runs uncharged" {
+    [[ $WATTLE_LAB_SLURM != native ]] || skip "n/a: Slurm 22.05 charges each component"
+    lab on ctl -- sed 's/^\[site\]/&\ninteractive_het = refuse/' /etc/wattle/wattle.conf.jobsubmit | put_conf
+    run as alice srun -w n2 -N1 hostname : -w n3 -N1 hostname
+    [[ $status -ne 0 && $output == *'submit it with sbatch'* ]] || { echo "$status $output" >&2 && return 1; }
+    uses_w 0
+    id=$(as alice sbatch -H --parsable -o /dev/null -N1 --power=100 : -N2 --power=300 --wrap true)
+    [[ $(licences "$id+0") == power:700 ]]
+}
+
 @test "a range of nodes is charged by its greatest" {
     charged power:1200 2-4 -N2-4 --power=300
     said 'wattle: 300 W/node x 2-4 nodes: at most 1200 W'

@@ -130,6 +130,7 @@ static void test_mistakes(void)
 		{ "[site]\nlicence =\n" CLASS, "is no name" },
 		{ "[site]\ndefault_charge = all\n" CLASS, "share or node" },
 		{ CLASS "[partition p]\ndefault_charge = all\n", "share or node" },
+		{ "[site]\ninteractive_het = maybe\n" CLASS, "allow or refuse" },
 		{ "[site]\non_cap_failure = panic\n" CLASS, "fail, drain or continue" },
 		{ "[site]\nreport_dir = tmp\n" CLASS, "no absolute path" },
 		{ "[site]\nreport_dir = /tmp/../etc\n" CLASS, "no absolute path" },
