@@ -502,14 +502,14 @@ JOB
     run -0 --separate-stderr as bob srun -N1 -w n1 --power=200 sh -c '
         echo 390000000 >/sys/class/powercap/intel-rapl:0/constraint_0_power_limit_uw
         rm -rf /run/wattle; ls /run/wattle; echo {} >/run/wattle/book; ln -sf /etc/passwd /run/wattle/book
-        ln -s /etc/passwd /var/spool/wattle/$((SLURM_JOB_ID + 1)); mkdir /var/spool/wattle/99
+        ln -s /etc/passwd /var/spool/wattle/$((SLURM_JOB_ID + 1)); mkdir /var/spool/wattle/99999999
         rm -rf /var/spool/wattle/$SLURM_JOB_ID
         pkill -KILL slurmstepd
         '"$READ"
     all_read 1 70
     wait_idle
     at_boot_values n1
-    run -0 lab on n1 -- sh -c 'test -d /run/wattle && ! test -L /run/wattle/book && ! test -e /var/spool/wattle/99'
+    run -0 lab on n1 -- sh -c 'test -d /run/wattle && ! test -L /run/wattle/book && ! test -e /var/spool/wattle/99999999'
 }
 
 @test "links planted where records go are not followed" {
