@@ -178,7 +178,9 @@ static int sacct_row(char *row, struct wattle_slurm_jobs *jobs)
 	return nodes_set(job, field[F_NODES]);
 }
 
-int wattle_sacct_parse(const char *text, struct wattle_slurm_jobs *ret, struct wattle_err *err)
+/* A job a line, as take_row reads it. */
+static int parse_rows(const char *text, const char *program, int (*take_row)(char *row, struct wattle_slurm_jobs *jobs),
+		      struct wattle_slurm_jobs *ret, struct wattle_err *err)
 {
 	cleanup_free char *all = strdup(text);
 	struct wattle_slurm_jobs jobs = { 0, NULL };
@@ -187,14 +189,19 @@ int wattle_sacct_parse(const char *text, struct wattle_slurm_jobs *ret, struct w
 	if (!all)
 		return wattle_err_set(err, ENOMEM, "out of memory");
 	for (char *row = strtok_r(all, "\n", &save); row; row = strtok_r(NULL, "\n", &save))
-		if (sacct_row(row, &jobs) < 0) {
+		if (take_row(row, &jobs) < 0) {
 			wattle_slurm_jobs_free(&jobs);
 			return wattle_err_set(err, ENOMEM, "more jobs than can be reported at once (%d)", WATTLE_SLURM_JOBS_MAX);
 		}
 	if (jobs.n == 0)
-		return wattle_err_set(err, ENOENT, "sacct knows no such job");
+		return wattle_err_set(err, ENOENT, "%s knows no such job", program);
 	*ret = jobs;
 	return 0;
+}
+
+int wattle_sacct_parse(const char *text, struct wattle_slurm_jobs *ret, struct wattle_err *err)
+{
+	return parse_rows(text, "sacct", sacct_row, ret, err);
 }
 
 bool wattle_scontrol_field(const char *line, const char *key, char *ret, size_t size)
@@ -214,7 +221,7 @@ bool wattle_scontrol_field(const char *line, const char *key, char *ret, size_t 
 	return false;
 }
 
-static int scontrol_row(const char *row, struct wattle_slurm_jobs *jobs)
+static int scontrol_row(char *row, struct wattle_slurm_jobs *jobs)
 {
 	char text[256], array[24], part[24];
 	struct wattle_slurm_job *job;
@@ -264,21 +271,7 @@ static int scontrol_row(const char *row, struct wattle_slurm_jobs *jobs)
 
 int wattle_scontrol_jobs_parse(const char *text, struct wattle_slurm_jobs *ret, struct wattle_err *err)
 {
-	cleanup_free char *all = strdup(text);
-	struct wattle_slurm_jobs jobs = { 0, NULL };
-	char *save = NULL;
-
-	if (!all)
-		return wattle_err_set(err, ENOMEM, "out of memory");
-	for (char *row = strtok_r(all, "\n", &save); row; row = strtok_r(NULL, "\n", &save))
-		if (scontrol_row(row, &jobs) < 0) {
-			wattle_slurm_jobs_free(&jobs);
-			return wattle_err_set(err, ENOMEM, "more jobs than can be reported at once (%d)", WATTLE_SLURM_JOBS_MAX);
-		}
-	if (jobs.n == 0)
-		return wattle_err_set(err, ENOENT, "scontrol knows no such job");
-	*ret = jobs;
-	return 0;
+	return parse_rows(text, "scontrol", scontrol_row, ret, err);
 }
 
 bool wattle_scontrol_config(const char *text, const char *key, char *ret, size_t size)
