@@ -24,7 +24,7 @@ struct key {
 	size_t offset;
 };
 
-enum section { SECTION_NONE, SECTION_SITE, SECTION_CLASS, SECTION_PARTITION };
+enum section { SECTION_NONE, SECTION_SITE, SECTION_CLASS, SECTION_PARTITION, SECTION_ZONE };
 
 struct place {
 	const char *file;
@@ -40,7 +40,7 @@ struct reader {
 	void *object;                /* the struct the section fills */
 	uint64_t seen;               /* keys of this section, by index in its table */
 	unsigned site_sections;
-	unsigned class_line[WATTLE_CLASSES_MAX], partition_line[WATTLE_PARTITIONS_MAX];
+	unsigned class_line[WATTLE_CLASSES_MAX], partition_line[WATTLE_PARTITIONS_MAX], zone_line[WATTLE_CARBON_ZONES_MAX];
 	uint64_t class_seen[WATTLE_CLASSES_MAX];
 };
 
@@ -196,6 +196,68 @@ static int set_cap_failure(const struct place *place, const char *value, void *f
 	return 0;
 }
 
+static int set_provider(const struct place *place, const char *value, void *field)
+{
+	static const char *const names[] = {
+		[WATTLE_PROVIDER_FILE] = "file", [WATTLE_PROVIDER_ELECTRICITYMAPS] = "electricitymaps",
+		[WATTLE_PROVIDER_WATTTIME] = "watttime", [WATTLE_PROVIDER_UK] = "uk",
+	};
+
+	for (unsigned i = WATTLE_PROVIDER_FILE; i <= WATTLE_PROVIDER_UK; i++)
+		if (strcmp(value, names[i]) == 0) {
+			*(enum wattle_provider *) field = (enum wattle_provider) i;
+			return 0;
+		}
+	return refuse(place, "provider = \"%.40s\": file, electricitymaps, watttime or uk", value);
+}
+
+/* Nothing but https, and nothing in it that would change what is asked for or carry a secret. */
+static int set_url(const struct place *place, const char *value, void *field)
+{
+	const size_t room = sizeof(((struct wattle_carbon_zone *) NULL)->url);
+	size_t n = strlen(value), host = strlen("https://");
+
+	if (strncmp(value, "https://", host) != 0 || !value[host] || value[host] == '/' || n >= room)
+		return refuse(place, "\"%.80s\" is no address of the form https://host[:port][/path]: others are not asked", value);
+	if (value[strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/%[]")])
+		return refuse(place, "\"%.80s\": https://host[:port][/path] is wanted, without user, query or blank", value);
+	while (value[n - 1] == '/')
+		n--;
+	snprintf(field, room, "%.*s", (int) n, value);
+	return 0;
+}
+
+static int set_signal(const struct place *place, const char *value, void *field)
+{
+	if (strcmp(value, "average") != 0 && strcmp(value, "marginal") != 0)
+		return refuse(place, "signal = \"%.40s\": average or marginal", value);
+	*(enum wattle_signal *) field = *value == 'a' ? WATTLE_SIGNAL_AVERAGE : WATTLE_SIGNAL_MARGINAL;
+	return 0;
+}
+
+static int set_seconds(const struct place *place, const char *value, void *field, int64_t min_s, int64_t max_s)
+{
+	struct wattle_err err = WATTLE_ERR_INIT;
+	int64_t s;
+
+	if (wattle_duration_parse(value, &s, &err) < 0)
+		return refuse(place, "%s", err.text);
+	if (s < min_s || s > max_s)
+		return refuse(place, "%.40s is out of range: %lld to %lld seconds", value, (long long) min_s, (long long) max_s);
+	*(uint32_t *) field = (uint32_t) s;
+	return 0;
+}
+
+static int set_span(const struct place *place, const char *value, void *field)
+{
+	return set_seconds(place, value, field, 60, 30 * 86400);
+}
+
+static int set_timeout(const struct place *place, const char *value, void *field)
+{
+	return set_seconds(place, value, field, 1, 600);
+}
+
 /* --- keys -------------------------------------------------------------- */
 
 static const struct key site_keys[] = {
@@ -231,8 +293,24 @@ static const struct key partition_keys[] = {
 	{ NULL, NULL, 0 },
 };
 
+static const struct key zone_keys[] = {
+	{ "provider", set_provider, offsetof(struct wattle_carbon_zone, provider) },
+	{ "provider_zone", set_name, offsetof(struct wattle_carbon_zone, provider_zone) },
+	{ "source", set_path, offsetof(struct wattle_carbon_zone, source) },
+	{ "url", set_url, offsetof(struct wattle_carbon_zone, url) },
+	{ "ca_file", set_path, offsetof(struct wattle_carbon_zone, ca_file) },
+	{ "credentials", set_path, offsetof(struct wattle_carbon_zone, credentials) },
+	{ "signal", set_signal, offsetof(struct wattle_carbon_zone, signal) },
+	{ "horizon", set_span, offsetof(struct wattle_carbon_zone, horizon_s) },
+	{ "interval", set_span, offsetof(struct wattle_carbon_zone, interval_s) },
+	{ "stale_after", set_span, offsetof(struct wattle_carbon_zone, stale_after_s) },
+	{ "timeout", set_timeout, offsetof(struct wattle_carbon_zone, timeout_s) },
+	{ NULL, NULL, 0 },
+};
+
 static const struct key *const keys_of[] = {
 	[SECTION_SITE] = site_keys, [SECTION_CLASS] = class_keys, [SECTION_PARTITION] = partition_keys,
+	[SECTION_ZONE] = zone_keys,
 };
 
 static int set_key(struct reader *r, const char *name, const char *value)
@@ -287,6 +365,34 @@ static int begin_partition(struct reader *r, const char *name)
 	return set_name(&r->place, name, partition->name);
 }
 
+static bool ends_with(const char *text, const char *end)
+{
+	size_t n = strlen(text), m = strlen(end);
+
+	return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+static int begin_zone(struct reader *r, const char *name)
+{
+	struct wattle_siteconf *conf = r->conf;
+	struct wattle_carbon_zone *zone;
+
+	if (wattle_siteconf_zone(conf, name))
+		return refuse(&r->place, "[zone %s] stands twice", name);
+	if (conf->n_zones == WATTLE_CARBON_ZONES_MAX)
+		return refuse(&r->place, "more than %d zones", WATTLE_CARBON_ZONES_MAX);
+	/* its files are NAME.json, NAME-forecast.json and NAME-actual.json */
+	if (*name == '.' || ends_with(name, "-forecast") || ends_with(name, "-actual"))
+		return refuse(&r->place, "[zone %.80s]: a zone's name begins with no '.' and does not end in -forecast or -actual", name);
+	r->zone_line[conf->n_zones] = r->place.line;
+	zone = &conf->zones[conf->n_zones++];
+	*zone = (struct wattle_carbon_zone){
+		.credentials = WATTLE_CREDENTIALS_PATH, .horizon_s = 72 * 3600, .interval_s = 3600, .stale_after_s = 12 * 3600, .timeout_s = 30,
+	};
+	r->object = zone;
+	return set_name(&r->place, name, zone->name);
+}
+
 static int begin_section(struct reader *r, char *header)
 {
 	char *name;
@@ -308,8 +414,10 @@ static int begin_section(struct reader *r, char *header)
 		r->section = SECTION_CLASS;
 	else if (strcmp(header, "partition") == 0 && begin_partition(r, name) == 0)
 		r->section = SECTION_PARTITION;
+	else if (strcmp(header, "zone") == 0 && begin_zone(r, name) == 0)
+		r->section = SECTION_ZONE;
 	else
-		return refuse(&r->place, "unknown section [%.40s]: [site], [class NAME] or [partition NAME]", header);
+		return refuse(&r->place, "unknown section [%.40s]: [site], [class NAME], [partition NAME] or [zone NAME]", header);
 	return 0;
 }
 
@@ -407,6 +515,40 @@ static int check_partition(struct reader *r, uint32_t i)
 	return 0;
 }
 
+static int check_zone(struct reader *r, uint32_t i)
+{
+	struct wattle_carbon_zone *zone = &r->conf->zones[i];
+	const struct place at = { r->place.file, r->zone_line[i], r->place.err };
+	uint32_t hours = zone->horizon_s / 3600;
+
+	if (!*zone->provider_zone)
+		memcpy(zone->provider_zone, zone->name, sizeof(zone->provider_zone));
+	switch (zone->provider) {
+	case WATTLE_PROVIDER_NONE:
+		return refuse(&at, "[zone %s] lacks provider: file, electricitymaps, watttime or uk", zone->name);
+	case WATTLE_PROVIDER_FILE:
+		if (!*zone->source)
+			return refuse(&at, "[zone %s] lacks source: the file with its forecast", zone->name);
+		return 0;
+	case WATTLE_PROVIDER_ELECTRICITYMAPS:
+		if (zone->horizon_s % 3600 || (hours != 6 && hours != 24 && hours != 48 && hours != 72))
+			return refuse(&at, "[zone %s] horizon: Electricity Maps has 6h, 24h, 48h and 72h", zone->name);
+		break;
+	case WATTLE_PROVIDER_WATTTIME:
+		if (zone->horizon_s % 3600 || hours > 72)
+			return refuse(&at, "[zone %s] horizon: WattTime has whole hours, at most 72h", zone->name);
+		break;
+	case WATTLE_PROVIDER_UK:
+		if (strcmp(zone->provider_zone, "GB") != 0 && (zone->provider_zone[strspn(zone->provider_zone, "0123456789")] ||
+		    strlen(zone->provider_zone) > 2 || strtoul(zone->provider_zone, NULL, 10) - 1 > 16))
+			return refuse(&at, "[zone %s] provider_zone = %s: GB, or the number of a region, 1 to 17", zone->name, zone->provider_zone);
+		break;
+	}
+	if (*zone->source)
+		return refuse(&at, "[zone %s] source is for provider = file alone", zone->name);
+	return 0;
+}
+
 static int check_whole(struct reader *r)
 {
 	struct wattle_siteconf *conf = r->conf;
@@ -418,6 +560,9 @@ static int check_whole(struct reader *r)
 			return -EINVAL;
 	for (uint32_t i = 0; i < conf->n_partitions; i++)
 		if (check_partition(r, i) < 0)
+			return -EINVAL;
+	for (uint32_t i = 0; i < conf->n_zones; i++)
+		if (check_zone(r, i) < 0)
 			return -EINVAL;
 	return 0;
 }
@@ -503,6 +648,14 @@ const struct wattle_class *wattle_siteconf_class(const struct wattle_siteconf *c
 	for (uint32_t i = 0; name && i < conf->n_classes; i++)
 		if (strcmp(conf->classes[i].name, name) == 0)
 			return &conf->classes[i];
+	return NULL;
+}
+
+const struct wattle_carbon_zone *wattle_siteconf_zone(const struct wattle_siteconf *conf, const char *name)
+{
+	for (uint32_t i = 0; name && i < conf->n_zones; i++)
+		if (strcmp(conf->zones[i].name, name) == 0)
+			return &conf->zones[i];
 	return NULL;
 }
 

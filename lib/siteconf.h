@@ -28,6 +28,19 @@
  *   min_w, max_w, default_w     ; narrow the class's
  *   default_charge = node       ; missing: the site's; node where the partition hands out whole nodes
  *
+ *   [zone DE]                   ; where `wattle carbon fetch` gets this zone's forecast from
+ *   provider = electricitymaps  ; file | electricitymaps | watttime | uk
+ *   provider_zone = DE          ; the provider's name of it; missing: NAME (uk: GB, or a region's number, 1 to 17)
+ *   source = /srv/carbon/de.csv ; provider file: in any known format
+ *   url = https://proxy.site/em ; instead of the provider's own address; https alone
+ *   ca_file = /etc/site/ca.pem  ; instead of the system's authorities
+ *   credentials = PATH          ; missing: WATTLE_CREDENTIALS_PATH; root's, mode 0600
+ *   signal = average            ; average | marginal: no other is taken; missing: what the provider gives
+ *   horizon = 72h               ; how far ahead to ask
+ *   interval = 1h               ; not asked again before
+ *   stale_after = 12h           ; an older forecast is not planned with
+ *   timeout = 30s               ; of one request
+ *
  * Keys *_w are plain watts (integers, no suffix). Unknown section or key, or a unit error: refused with file:line.
  * `nodes` may be repeated, its lists add up; "license" is taken for "licence" as a value of charge. Lines have at most 198 bytes. */
 
@@ -36,8 +49,11 @@
 #include <stdint.h>
 
 #include "err.h"
+#include "forecast.h"
 
 #define WATTLE_NAME_MAX 64
+#define WATTLE_CARBON_ZONES_MAX 32
+#define WATTLE_CREDENTIALS_PATH "/etc/wattle/carbon.credentials"
 #define WATTLE_CLASSES_MAX 64
 #define WATTLE_PARTITIONS_MAX 256
 #define WATTLE_CONF_BYTES_MAX (256 * 1024)
@@ -60,6 +76,19 @@ struct wattle_partition {
 	enum wattle_default_charge default_charge;
 };
 
+enum wattle_provider { WATTLE_PROVIDER_NONE, WATTLE_PROVIDER_FILE, WATTLE_PROVIDER_ELECTRICITYMAPS, WATTLE_PROVIDER_WATTTIME, WATTLE_PROVIDER_UK };
+
+struct wattle_carbon_zone {
+	char name[WATTLE_NAME_MAX];          /* of its files in the cache; none ends in "-actual" or "-forecast" */
+	enum wattle_provider provider;
+	char provider_zone[WATTLE_NAME_MAX]; /* never empty */
+	char source[256];                    /* of provider file alone */
+	char url[256], ca_file[256];         /* "": the provider's, the system's */
+	char credentials[256];
+	enum wattle_signal signal;           /* WATTLE_SIGNAL_UNKNOWN: any */
+	uint32_t horizon_s, interval_s, stale_after_s, timeout_s;
+};
+
 struct wattle_siteconf {
 	enum wattle_charge charge;
 	char licence[WATTLE_NAME_MAX];
@@ -70,9 +99,10 @@ struct wattle_siteconf {
 	enum wattle_cap_failure on_cap_failure;
 	char report_dir[256];
 	char carbon_zone[WATTLE_NAME_MAX];
-	uint32_t n_classes, n_partitions;
+	uint32_t n_classes, n_partitions, n_zones;
 	struct wattle_class classes[WATTLE_CLASSES_MAX];
 	struct wattle_partition partitions[WATTLE_PARTITIONS_MAX];
+	struct wattle_carbon_zone zones[WATTLE_CARBON_ZONES_MAX];
 };
 
 /* Parses text (no file is read; name is for messages). Everything is checked: base_w < min_w <= default_w <= max_w,
@@ -85,6 +115,7 @@ int wattle_siteconf_read(const char *path, struct wattle_siteconf **ret, struct 
 /* NULL if there is none. */
 const struct wattle_partition *wattle_siteconf_partition(const struct wattle_siteconf *conf, const char *name);
 const struct wattle_class *wattle_siteconf_class(const struct wattle_siteconf *conf, const char *name);
+const struct wattle_carbon_zone *wattle_siteconf_zone(const struct wattle_siteconf *conf, const char *name);
 /* The class of a partition: its own, else the first. name may be NULL (default partition). NULL only without any class. */
 const struct wattle_class *wattle_siteconf_partition_class(const struct wattle_siteconf *conf, const char *name);
 /* What a job may ask for per node in a partition: the class's range as the partition narrows it. A default_w that the

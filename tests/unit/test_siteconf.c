@@ -40,7 +40,21 @@ static const char full[] =
 	"class = rest\n"
 	"min_w = 30\n"
 	"default_charge = share\n"
-	"default_w = 40";
+	"default_w = 40\n"
+	"[zone DE]\n"
+	"provider = electricitymaps\n"
+	"url = https://[::1]:8443/em/\n"
+	"signal = average\n"
+	"horizon = 48h\n"
+	"stale_after = 6h\n"
+	"timeout = 5s\n"
+	"[zone north]\n"
+	"provider = uk\n"
+	"provider_zone = 3\n"
+	"interval = 30m\n"
+	"[zone own]\n"
+	"provider = file\n"
+	"source = /srv/own.csv";
 
 static void test_full(void)
 {
@@ -57,6 +71,19 @@ static void test_full(void)
 	CHECK_INT(conf->on_cap_failure, WATTLE_CAP_DRAIN);
 	CHECK_STRING(conf->report_dir, "/srv/wattle");
 	CHECK_STRING(conf->carbon_zone, "DE");
+	CHECK_INT(conf->n_zones, 3);
+	CHECK_INT(conf->zones[0].provider, WATTLE_PROVIDER_ELECTRICITYMAPS);
+	CHECK_STRING(conf->zones[0].provider_zone, "DE");
+	CHECK_STRING(conf->zones[0].url, "https://[::1]:8443/em");
+	CHECK_INT(conf->zones[0].signal, WATTLE_SIGNAL_AVERAGE);
+	CHECK_INT(conf->zones[0].horizon_s, 48 * 3600);
+	CHECK_INT(conf->zones[0].stale_after_s, 6 * 3600);
+	CHECK_INT(conf->zones[0].timeout_s, 5);
+	CHECK_STRING(conf->zones[0].credentials, WATTLE_CREDENTIALS_PATH);
+	CHECK_STRING(wattle_siteconf_zone(conf, "north")->provider_zone, "3");
+	CHECK_INT(conf->zones[1].interval_s, 1800);
+	CHECK_STRING(conf->zones[2].source, "/srv/own.csv");
+	CU_ASSERT_PTR_NULL(wattle_siteconf_zone(conf, "FR"));
 	CHECK_INT(conf->n_classes, 2);
 	CHECK_INT(conf->n_partitions, 2);
 	CHECK_STRING(conf->classes[0].nodes, "n[1-64],m[1-8]");
@@ -102,6 +129,21 @@ static void test_mistakes(void)
 		{ "[site]\n\n[sites]\n", "x:3: unknown section [sites]" },
 		{ "[site]\ncolour = red\n" CLASS, "x:2: unknown key \"colour\"" },
 		{ "[site]\ncharge\n" CLASS, "x:2: neither a [section] nor key = value" },
+		{ CLASS "[zone a]\n", "x:5: [zone a] lacks provider" },
+		{ CLASS "[zone a-actual]\n", "does not end in -forecast or -actual" },
+		{ CLASS "[zone a]\nprovider = tea\n", "x:6: provider = \"tea\": file, electricitymaps, watttime or uk" },
+		{ CLASS "[zone a]\nprovider = file\n", "[zone a] lacks source" },
+		{ CLASS "[zone a]\nprovider = watttime\nsource = /x\n", "source is for provider = file" },
+		{ CLASS "[zone a]\nprovider = watttime\nurl = http://x\n", "x:7: \"http://x\" is no address" },
+		{ CLASS "[zone a]\nprovider = watttime\nurl = https://u:p@x\n", "without user, query or blank" },
+		{ CLASS "[zone a]\nprovider = watttime\nhorizon = 96h\n", "at most 72h" },
+		{ CLASS "[zone a]\nprovider = electricitymaps\nhorizon = 12h\n", "6h, 24h, 48h and 72h" },
+		{ CLASS "[zone a]\nprovider = uk\n", "GB, or the number of a region" },
+		{ CLASS "[zone a]\nprovider = uk\nprovider_zone = 18\n", "GB, or the number of a region" },
+		{ CLASS "[zone a]\nprovider = uk\nsignal = best\n", "average or marginal" },
+		{ CLASS "[zone a]\nprovider = uk\ninterval = 1s\n", "out of range: 60 to" },
+		{ CLASS "[zone a]\nprovider = uk\nstale_after = soon\n", "x:7: " },
+		{ CLASS "[zone a]\nprovider = file\nsource = /x\n[zone a]\n", "[zone a] stands twice" },
 		{ "[site\n" CLASS, "x:1: section without its ']'" },
 		{ "[site]\n[site]\n" CLASS, "x:2: [site] stands twice" },
 		{ CLASS CLASS, "x:5: [class a] stands twice" },
