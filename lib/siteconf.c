@@ -24,7 +24,7 @@ struct key {
 	size_t offset;
 };
 
-enum section { SECTION_NONE, SECTION_SITE, SECTION_CLASS, SECTION_PARTITION, SECTION_ZONE };
+enum section { SECTION_NONE, SECTION_SITE, SECTION_CLASS, SECTION_PARTITION, SECTION_ZONE, SECTION_CARBON };
 
 struct place {
 	const char *file;
@@ -39,7 +39,7 @@ struct reader {
 	enum section section;
 	void *object;                /* the struct the section fills */
 	uint64_t seen;               /* keys of this section, by index in its table */
-	unsigned site_sections;
+	unsigned site_sections, carbon_sections;
 	unsigned class_line[WATTLE_CLASSES_MAX], partition_line[WATTLE_PARTITIONS_MAX], zone_line[WATTLE_CARBON_ZONES_MAX];
 	uint64_t class_seen[WATTLE_CLASSES_MAX];
 };
@@ -112,6 +112,55 @@ static int set_base_watts(const struct place *place, const char *value, void *fi
 static int set_cpus(const struct place *place, const char *value, void *field)
 {
 	return set_number(place, value, field, 0, 65535, "number of CPUs");
+}
+
+static int set_percent(const struct place *place, const char *value, void *field)
+{
+	return set_number(place, value, field, 0, 100, "plain number of percent");
+}
+
+static int set_switches(const struct place *place, const char *value, void *field)
+{
+	return set_number(place, value, field, 0, 1000, "number of resizes");
+}
+
+static int set_duration(const struct place *place, const char *value, void *field)
+{
+	struct wattle_err err = WATTLE_ERR_INIT;
+	int64_t s = 0;
+
+	/* no duration to a user, but a site may want none */
+	if (strcmp(value, "0") != 0 && strcmp(value, "0s") != 0 && wattle_duration_parse(value, &s, &err) < 0)
+		return refuse(place, "%s", err.text);
+	*(uint32_t *) field = (uint32_t) s;
+	return 0;
+}
+
+/* Names with commas between them. Lines add up. */
+static int set_names(const struct place *place, const char *value, void *field)
+{
+	const size_t room = sizeof(((struct wattle_carbon_rules *) NULL)->never_qos);
+	char *names = field;
+	size_t used = strlen(names);
+
+	for (const char *s = value; *s;) {
+		size_t n = strcspn(s, ", \t");
+		char name[WATTLE_NAME_MAX];
+
+		if (n > 0 && n < sizeof(name)) {
+			memcpy(name, s, n);
+			name[n] = '\0';
+		}
+		if (n >= sizeof(name) || (n > 0 && !is_name(name)))
+			return refuse(place, "\"%.80s\" is no list of names: letters, digits, '_', '.' and '-', commas between", value);
+		if (used + n + 2 > room)
+			return refuse(place, "more than %zu bytes of names", room - 1);
+		if (n > 0)
+			used += (size_t) snprintf(names + used, room - used, "%s%s", used ? "," : "", name);
+		s += n;
+		s += strspn(s, ", \t");
+	}
+	return 0;
 }
 
 /* Lines add up: a long list may stand on several. */
@@ -308,9 +357,24 @@ static const struct key zone_keys[] = {
 	{ NULL, NULL, 0 },
 };
 
+static const struct key carbon_keys[] = {
+	{ "delay_max", set_duration, offsetof(struct wattle_carbon_rules, delay_max_s) },
+	{ "within", set_duration, offsetof(struct wattle_carbon_rules, within_s) },
+	{ "margin", set_duration, offsetof(struct wattle_carbon_rules, margin_s) },
+	{ "min_saving_pct", set_percent, offsetof(struct wattle_carbon_rules, min_saving_pct) },
+	{ "never_partitions", set_names, offsetof(struct wattle_carbon_rules, never_partitions) },
+	{ "never_qos", set_names, offsetof(struct wattle_carbon_rules, never_qos) },
+	{ "slot_budget_w", set_watts, offsetof(struct wattle_carbon_rules, slot_budget_w) },
+	{ "spread_pct", set_percent, offsetof(struct wattle_carbon_rules, spread_pct) },
+	{ "resize_overhead", set_duration, offsetof(struct wattle_carbon_rules, resize_overhead_s) },
+	{ "switches_max", set_switches, offsetof(struct wattle_carbon_rules, switches_max) },
+	{ NULL, NULL, 0 },
+};
+
 static const struct key *const keys_of[] = {
 	[SECTION_SITE] = site_keys, [SECTION_CLASS] = class_keys, [SECTION_PARTITION] = partition_keys,
 	[SECTION_ZONE] = zone_keys,
+	[SECTION_CARBON] = carbon_keys,
 };
 
 static int set_key(struct reader *r, const char *name, const char *value)
@@ -325,7 +389,7 @@ static int set_key(struct reader *r, const char *name, const char *value)
 			break;
 	if (!key->name)
 		return refuse(&r->place, "unknown key \"%.40s\" in this section", name);
-	if ((r->seen & (UINT64_C(1) << index)) && key->set != set_hostlist)
+	if ((r->seen & (UINT64_C(1) << index)) && key->set != set_hostlist && key->set != set_names)
 		return refuse(&r->place, "%s stands twice in this section", name);
 	r->seen |= UINT64_C(1) << index;
 	if (r->section == SECTION_CLASS)
@@ -387,7 +451,7 @@ static int begin_zone(struct reader *r, const char *name)
 	r->zone_line[conf->n_zones] = r->place.line;
 	zone = &conf->zones[conf->n_zones++];
 	*zone = (struct wattle_carbon_zone){
-		.credentials = WATTLE_CREDENTIALS_PATH, .horizon_s = 72 * 3600, .interval_s = 3600, .stale_after_s = 12 * 3600, .timeout_s = 30,
+		.credentials = WATTLE_CREDENTIALS_PATH, .horizon_s = 72 * 3600, .interval_s = 3600, .stale_after_s = WATTLE_STALE_AFTER_S, .timeout_s = 30,
 	};
 	r->object = zone;
 	return set_name(&r->place, name, zone->name);
@@ -410,6 +474,14 @@ static int begin_section(struct reader *r, char *header)
 		r->object = r->conf;
 		return 0;
 	}
+	if (strcmp(header, "carbon") == 0 && !*name) {
+		if (r->carbon_sections++)
+			return refuse(&r->place, "[carbon] stands twice");
+		r->section = SECTION_CARBON;
+		r->conf->carbon_ruled = true;
+		r->object = &r->conf->carbon;
+		return 0;
+	}
 	if (strcmp(header, "class") == 0 && begin_class(r, name) == 0)
 		r->section = SECTION_CLASS;
 	else if (strcmp(header, "partition") == 0 && begin_partition(r, name) == 0)
@@ -417,7 +489,7 @@ static int begin_section(struct reader *r, char *header)
 	else if (strcmp(header, "zone") == 0 && begin_zone(r, name) == 0)
 		r->section = SECTION_ZONE;
 	else
-		return refuse(&r->place, "unknown section [%.40s]: [site], [class NAME], [partition NAME] or [zone NAME]", header);
+		return refuse(&r->place, "unknown section [%.40s]: [site], [carbon], [class NAME], [partition NAME] or [zone NAME]", header);
 	return 0;
 }
 
@@ -575,6 +647,10 @@ static void set_defaults(struct wattle_siteconf *conf)
 	snprintf(conf->licence, sizeof(conf->licence), "power");
 	snprintf(conf->gres, sizeof(conf->gres), "power");
 	snprintf(conf->report_dir, sizeof(conf->report_dir), "/var/spool/wattle");
+	conf->carbon = (struct wattle_carbon_rules) {
+		.delay_max_s = 24 * 3600, .margin_s = 300, .min_saving_pct = 5, .spread_pct = 5,
+		.resize_overhead_s = 60, .switches_max = 3,
+	};
 }
 
 /* conf is scratch here: what it holds after an error is nobody's. */

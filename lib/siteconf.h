@@ -41,8 +41,21 @@
  *   stale_after = 12h           ; an older forecast is not planned with
  *   timeout = 30s               ; of one request
  *
+ *   [carbon]                    ; limits of --carbon; missing: as shown
+ *   delay_max = 24h             ; no job is put off for longer
+ *   within =                    ; --carbon-within of jobs that say neither that nor --deadline; missing: delay_max alone bounds them
+ *   margin = 5m                 ; between a job's latest end and its deadline
+ *   min_saving_pct = 5          ; a job that would save less starts at once
+ *   never_partitions = debug    ; jobs there are not put off; lists add up; missing: none
+ *   never_qos = urgent          ; the same for a QOS that the job names
+ *   slot_budget_w = 4000        ; watts of put-off jobs above which a slot counts as fuller than others; missing: no bound
+ *   spread_pct = 5              ; slots that cost no more than that above the best are as good
+ *   resize_overhead = 60s       ; a resize or resume under --carbon=scale costs that much
+ *   switches_max = 3            ; resizes and resumes of one job
+ *
  * Keys *_w are plain watts (integers, no suffix). Unknown section or key, or a unit error: refused with file:line.
- * `nodes` may be repeated, its lists add up; "license" is taken for "licence" as a value of charge. Lines have at most 198 bytes. */
+ * Durations are those of units.h ("90s", "12h"). `nodes` and the lists of [carbon] may be repeated, they add up; "license" is taken
+ * for "licence" as a value of charge. Lines have at most 198 bytes. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -56,6 +69,7 @@
 #define WATTLE_CREDENTIALS_PATH "/etc/wattle/carbon.credentials"
 #define WATTLE_CLASSES_MAX 64
 #define WATTLE_PARTITIONS_MAX 256
+#define WATTLE_STALE_AFTER_S (12 * 3600) /* of a zone that names no other age */
 #define WATTLE_CONF_BYTES_MAX (256 * 1024)
 
 enum wattle_charge { WATTLE_CHARGE_LICENCE = 1, WATTLE_CHARGE_GRES = 2, WATTLE_CHARGE_BOTH = 3 };
@@ -89,6 +103,20 @@ struct wattle_carbon_zone {
 	uint32_t horizon_s, interval_s, stale_after_s, timeout_s;
 };
 
+/* What a site allows --carbon to do. */
+struct wattle_carbon_rules {
+	uint32_t delay_max_s;
+	uint32_t within_s;           /* 0: none */
+	uint32_t margin_s;
+	uint32_t min_saving_pct;
+	char never_partitions[512];  /* comma-separated */
+	char never_qos[512];
+	uint32_t slot_budget_w;      /* 0: none */
+	uint32_t spread_pct;
+	uint32_t resize_overhead_s;
+	uint32_t switches_max;
+};
+
 struct wattle_siteconf {
 	enum wattle_charge charge;
 	char licence[WATTLE_NAME_MAX];
@@ -99,6 +127,8 @@ struct wattle_siteconf {
 	enum wattle_cap_failure on_cap_failure;
 	char report_dir[256];
 	char carbon_zone[WATTLE_NAME_MAX];
+	bool carbon_ruled;           /* there is a [carbon] */
+	struct wattle_carbon_rules carbon;
 	uint32_t n_classes, n_partitions, n_zones;
 	struct wattle_class classes[WATTLE_CLASSES_MAX];
 	struct wattle_partition partitions[WATTLE_PARTITIONS_MAX];

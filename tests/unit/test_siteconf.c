@@ -23,6 +23,11 @@ static const char full[] =
 	"report_dir = /srv/wattle\n"
 	"carbon_zone = DE\n"
 	"\n"
+	"[carbon]\n"
+	"delay_max = 2d\nwithin = 36h\nmargin = 0\nmin_saving_pct = 0\nslot_budget_w = 4000\n"
+	"never_partitions = debug, short\nnever_partitions = login\nnever_qos = urgent\n"
+	"spread_pct = 10\nresize_overhead = 0s\nswitches_max = 7\n"
+	"\n"
 	"[class standard]\n"
 	"nodes = n[1-64]   ; the old ones\n"
 	"nodes = m[1-8]\n"
@@ -84,6 +89,17 @@ static void test_full(void)
 	CHECK_INT(conf->zones[1].interval_s, 1800);
 	CHECK_STRING(conf->zones[2].source, "/srv/own.csv");
 	CU_ASSERT_PTR_NULL(wattle_siteconf_zone(conf, "FR"));
+	CU_ASSERT(conf->carbon_ruled);
+	CHECK_INT(conf->carbon.delay_max_s, 172800);
+	CHECK_INT(conf->carbon.within_s, 129600);
+	CHECK_INT(conf->carbon.margin_s, 0);
+	CHECK_INT(conf->carbon.min_saving_pct, 0);
+	CHECK_INT(conf->carbon.slot_budget_w, 4000);
+	CHECK_STRING(conf->carbon.never_partitions, "debug,short,login");
+	CHECK_STRING(conf->carbon.never_qos, "urgent");
+	CHECK_INT(conf->carbon.spread_pct, 10);
+	CHECK_INT(conf->carbon.resize_overhead_s, 0);
+	CHECK_INT(conf->carbon.switches_max, 7);
 	CHECK_INT(conf->n_classes, 2);
 	CHECK_INT(conf->n_partitions, 2);
 	CHECK_STRING(conf->classes[0].nodes, "n[1-64],m[1-8]");
@@ -117,6 +133,13 @@ static void test_defaults(void)
 	CHECK_STRING(conf->report_dir, "/var/spool/wattle");
 	CHECK_INT(conf->on_cap_failure, WATTLE_CAP_FAIL);
 	CU_ASSERT(!conf->default_charge_node);
+	CU_ASSERT(!conf->carbon_ruled);
+	CHECK_INT(conf->carbon.delay_max_s, 86400);
+	CHECK_INT(conf->carbon.within_s, 0);
+	CHECK_INT(conf->carbon.margin_s, 300);
+	CHECK_INT(conf->carbon.min_saving_pct, 5);
+	CHECK_INT(conf->carbon.slot_budget_w, 0);
+	CHECK_STRING(conf->carbon.never_partitions, "");
 	CHECK_INT(conf->classes[0].default_w, 400);
 	CHECK_STRING(wattle_siteconf_node_class(conf, "whatever")->name, "a");
 }
@@ -146,6 +169,13 @@ static void test_mistakes(void)
 		{ CLASS "[zone a]\nprovider = file\nsource = /x\n[zone a]\n", "[zone a] stands twice" },
 		{ "[site\n" CLASS, "x:1: section without its ']'" },
 		{ "[site]\n[site]\n" CLASS, "x:2: [site] stands twice" },
+		{ "[carbon]\n[carbon]\n" CLASS, "x:2: [carbon] stands twice" },
+		{ "[carbon]\nmargin = -1\n" CLASS, "x:2: " },
+		{ "[carbon]\ndelay_max = soon\n" CLASS, "x:2: " },
+		{ "[carbon]\nmin_saving_pct = 101\n" CLASS, "x:2: 101 is out of range" },
+		{ "[carbon]\nmin_saving_pct = 5%\n" CLASS, "x:2: \"5%\" is no plain number of percent" },
+		{ "[carbon]\nnever_qos = a;b,c!\n" CLASS, "x:2: \"a;b,c!\" is no list of names" },
+		{ "[carbon]\nmargin = 1m\nmargin = 1m\n" CLASS, "x:3: margin stands twice" },
 		{ CLASS CLASS, "x:5: [class a] stands twice" },
 		{ CLASS "[partition p]\n[partition p]\n", "x:6: [partition p] stands twice" },
 		{ "[class]\n", "is no name" },
