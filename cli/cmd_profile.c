@@ -4,13 +4,26 @@
 #include "config.h"
 #endif
 #include "profile_common.h"
+#include "profile_make.h"
 
 #ifndef HAVE_GSL
+static int fail_without(void)
+{
+	return wattle_fail("this wattle was built without GSL, which fitting needs: install libgsl-dev and build again");
+}
+
 int wattle_cmd_profile_fit(int argc, char **argv)
 {
 	(void) argc;
 	(void) argv;
-	return wattle_fail("this wattle was built without GSL, which fitting needs: install libgsl-dev and build again");
+	return fail_without();
+}
+
+int profile_make(const struct profile_making *making, struct wattle_profile *profile)
+{
+	(void) making;
+	(void) profile;
+	return fail_without();
 }
 #endif
 

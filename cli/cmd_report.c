@@ -14,31 +14,20 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "records.h"
 #include "report.h"
 #include "siteconf.h"
 #include "slurm.h"
 #include "table.h"
 #include "total.h"
 
-#define REPORT_DIR_DEFAULT "/var/spool/wattle"
-#define RECORDS_MAX 1000000
 #define KWH_PER_J (1.0 / 3600000.0)
-
-struct records {
-	size_t n, room;
-	struct wattle_record *record;
-};
 
 /* One job of the report. */
 struct part {
 	const struct wattle_slurm_job *job; /* label, state …; from Slurm, or made of the bare number */
-	struct records records;
+	struct wattle_job_records records;
 	struct wattle_total total;
-	char **nodes;          /* Slurm's list; NULL: not known */
-	size_t n_nodes;
-	const char **missing;
-	size_t n_missing;
-	uint32_t n_bad;        /* lines that are no records */
 };
 
 struct report {
@@ -49,68 +38,10 @@ struct report {
 	struct part *part;
 };
 
-static int keep(const struct wattle_record *record, void *arg)
-{
-	struct records *all = arg;
-
-	if (all->n == all->room) {
-		size_t room = all->room ? all->room * 2 : 64;
-		struct wattle_record *more;
-
-		if (room > RECORDS_MAX || !(more = realloc(all->record, room * sizeof(*more))))
-			return -ENOMEM;
-		all->record = more;
-		all->room = room;
-	}
-	all->record[all->n++] = *record;
-	return 0;
-}
-
-/* --- reading ------------------------------------------------------------ */
-
-/* Users may not list the folder of records, so they need the names of the nodes; root looks itself. */
-static int part_read(struct part *part, const char *report_dir, const char *nodes_said, struct wattle_err *err)
-{
-	cleanup_free char *both = NULL;
-	const char *list = nodes_said ? nodes_said : part->job->nodes;
-	int rc;
-
-	if (!nodes_said && part->job->nodes && part->job->nodes_before) {
-		if (asprintf(&both, "%s,%s", part->job->nodes, part->job->nodes_before) < 0)
-			return wattle_err_set(err, ENOMEM, "out of memory");
-		list = both;
-	}
-	if (list) {
-		rc = wattle_slurm_hosts(list, &part->nodes, &part->n_nodes, err);
-		if (rc < 0)
-			return rc;
-	}
-	if (geteuid() == 0 && !nodes_said)
-		rc = wattle_report_read(report_dir, part->job->job_id, NULL, 0, keep, &part->records, &part->n_bad, err);
-	else if (part->n_nodes > 0)
-		rc = wattle_report_read(report_dir, part->job->job_id, (const char *const *) part->nodes, part->n_nodes, keep,
-					&part->records, &part->n_bad, err);
-	else
-		rc = -ENOENT;
-	if (rc < 0 && rc != -ENOENT)
-		return rc;
-	wattle_total_job(part->records.record, part->records.n, &part->total);
-	wattle_records_sort(part->records.record, part->records.n);
-	if (part->n_nodes > 0) {
-		part->missing = calloc(part->n_nodes, sizeof(*part->missing));
-		if (!part->missing)
-			return wattle_err_set(err, ENOMEM, "out of memory");
-		part->n_missing = wattle_nodes_missing(part->nodes, part->n_nodes, part->records.record, part->records.n, part->missing);
-	}
-	return 0;
-}
-
 static void report_free(struct report *report)
 {
 	for (size_t i = 0; i < report->n_parts; i++) {
-		free(report->part[i].records.record);
-		free(report->part[i].nodes);
-		free(report->part[i].missing);
+		wattle_job_records_free(&report->part[i].records);
 	}
 	free(report->part);
 }
@@ -211,8 +142,8 @@ static void print_head(const struct part *part)
 		printf(" of %s", job->user);
 	if (job->state[0])
 		printf(", %s", job->state);
-	if (part->n_nodes > 0)
-		printf(", %zu node%s", part->n_nodes, part->n_nodes == 1 ? "" : "s");
+	if (part->records.n_nodes > 0)
+		printf(", %zu node%s", part->records.n_nodes, part->records.n_nodes == 1 ? "" : "s");
 	if (start_s > 0)
 		printf(", %s to %s", when(from, sizeof(from), start_s), so_far(part) ? "now" : when(to, sizeof(to), end_s));
 	if (start_s > 0 && !so_far(part) && end_s >= start_s)
@@ -264,15 +195,15 @@ static void print_part(const struct part *part, const struct report *report)
 	if (t->n_unmeasured)
 		printf("On %zu node%s some of the time could not be measured: the joules are too few.\n", t->n_unmeasured,
 		       t->n_unmeasured == 1 ? "" : "s");
-	if (part->n_missing > 0 && part->records.n > 0) {
+	if (part->records.n_missing > 0 && part->records.n > 0) {
 		printf("No records of ");
-		print_names(part->missing, part->n_missing);
+		print_names(part->records.missing, part->records.n_missing);
 		printf(": is report_dir shared by all nodes, and had the job a step there?%s\n",
 		       so_far(part) ? " They may still come." : "");
 	}
-	if (part->n_bad)
-		printf("%u line%s of the record files %s not readable and left out.\n", part->n_bad, part->n_bad == 1 ? "" : "s",
-		       part->n_bad == 1 ? "was" : "were");
+	if (part->records.n_bad)
+		printf("%u line%s of the record files %s not readable and left out.\n", part->records.n_bad, part->records.n_bad == 1 ? "" : "s",
+		       part->records.n_bad == 1 ? "was" : "were");
 	if (!report->slurm_known)
 		printf("Slurm was not asked or did not answer (%s): nodes without records can't be named.\n", report->slurm_err.text);
 }
@@ -389,15 +320,15 @@ static struct json_object *json_part(const struct part *part)
 	put(o, "start", time_or_null(job->start_s > 0 ? job->start_s : part->total.start_s));
 	put(o, "end", so_far(part) ? NULL : time_or_null(job->end_s > 0 ? job->end_s : part->total.end_s));
 	put(o, "so_far", json_object_new_boolean(so_far(part)));
-	list = part->nodes ? json_object_new_array() : NULL;
-	for (size_t i = 0; i < part->n_nodes; i++)
-		json_object_array_add(list, json_object_new_string(part->nodes[i]));
+	list = part->records.nodes ? json_object_new_array() : NULL;
+	for (size_t i = 0; i < part->records.n_nodes; i++)
+		json_object_array_add(list, json_object_new_string(part->records.nodes[i]));
 	put(o, "nodes", list);
-	list = part->nodes ? json_object_new_array() : NULL;
-	for (size_t i = 0; i < part->n_missing; i++)
-		json_object_array_add(list, json_object_new_string(part->missing[i]));
+	list = part->records.nodes ? json_object_new_array() : NULL;
+	for (size_t i = 0; i < part->records.n_missing; i++)
+		json_object_array_add(list, json_object_new_string(part->records.missing[i]));
 	put(o, "missing_nodes", list);
-	put(o, "bad_lines", json_object_new_int64(part->n_bad));
+	put(o, "bad_lines", json_object_new_int64(part->records.n_bad));
 	json_total(o, &part->total);
 	for (size_t i = 0; i < part->records.n; i++)
 		json_object_array_add(steps, json_step(&part->records.record[i]));
@@ -491,30 +422,6 @@ struct arguments {
 	const char *conf, *dir, *nodes;
 };
 
-/* The site's report_dir. A site config that users may not read, or that is missing, is no reason to refuse. */
-static int report_dir_find(const struct arguments *args, char *ret, size_t size)
-{
-	cleanup_free struct wattle_siteconf *conf = NULL;
-	struct wattle_err err = WATTLE_ERR_INIT;
-	int rc;
-
-	if (args->dir) {
-		snprintf(ret, size, "%s", args->dir);
-		return 0;
-	}
-	rc = wattle_siteconf_read(args->conf ? args->conf : WATTLE_CONF_PATH, &conf, &err);
-	if (rc == 0) {
-		snprintf(ret, size, "%s", conf->report_dir[0] ? conf->report_dir : REPORT_DIR_DEFAULT);
-		return 0;
-	}
-	if (args->conf)
-		return wattle_fail("%s", err.text);
-	if (rc != -ENOENT)
-		wattle_warn("%s; looking in " REPORT_DIR_DEFAULT, err.text);
-	snprintf(ret, size, REPORT_DIR_DEFAULT);
-	return 0;
-}
-
 /* Why there is nothing to show, and what to do. */
 static int explain_nothing(const struct report *report, const char *dir, const struct arguments *args)
 {
@@ -526,7 +433,7 @@ static int explain_nothing(const struct report *report, const char *dir, const s
 		return wattle_fail("job %s: Slurm was not asked or did not answer (%s), and only root may list %s: say --nodes=n1,n2",
 				   report->id, report->slurm_err.text, dir);
 	return wattle_fail("job %s: no records in %s: it ran no step under Wattle, or report_dir is not shared with %s (run this there)",
-			   report->id, dir, part->n_nodes ? part->nodes[0] : "its nodes");
+			   report->id, dir, part->records.n_nodes ? part->records.nodes[0] : "its nodes");
 }
 
 static int report_make(struct report *report, const struct wattle_slurm_jobs *jobs, const char *dir, const struct arguments *args)
@@ -543,7 +450,7 @@ static int report_make(struct report *report, const struct wattle_slurm_jobs *jo
 		int rc;
 
 		part->job = &jobs->job[i];
-		rc = part_read(part, dir, args->nodes, &err);
+		rc = wattle_job_records_read(part->job, dir, args->nodes, &part->records, &err);
 		if (rc == -EACCES && report->slurm_known && part->job->user[0])
 			return wattle_fail("job %s is %s's: only %s and root see its records", part->job->label, part->job->user,
 					   part->job->user);
@@ -553,6 +460,8 @@ static int report_make(struct report *report, const struct wattle_slurm_jobs *jo
 		    part->job->uid != geteuid())
 			return wattle_fail("job %s is %s's: only %s and root see its records", part->job->label, part->job->user,
 					   part->job->user);
+		wattle_total_job(part->records.record, part->records.n, &part->total);
+		wattle_records_sort(part->records.record, part->records.n);
 		found += part->records.n;
 	}
 	if (found == 0 && !(report->slurm_known && report_going(report)))
@@ -600,7 +509,7 @@ int wattle_cmd_report(int argc, char **argv)
 		wattle_warn("%s", err.text);
 		return WATTLE_EXIT_USAGE;
 	}
-	if (report_dir_find(&args, dir, sizeof(dir)))
+	if (wattle_report_dir_find(args.conf, args.dir, dir, sizeof(dir)) < 0)
 		return WATTLE_EXIT_FAILED;
 	if (args.no_slurm)
 		wattle_err_set(&report.slurm_err, ENODEV, "--no-slurm");

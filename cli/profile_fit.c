@@ -8,20 +8,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#include <json-c/json.h>
-
 #include "cleanup.h"
-#include "fit/model_fit.h"
-#include "profile_json.h"
+#include "profile_make.h"
 
 #define CSV_BYTES_MAX (1024 * 1024)
-
-/* The other form is worth a word if it predicts so much better. */
-#define OTHER_FORM_RATIO 0.5
-#define OTHER_FORM_POINTS 1.0
 
 struct arguments {
 	bool json, plot, ascii;
@@ -92,109 +84,12 @@ static int find_name(const struct arguments *args, char ret[WATTLE_MODEL_NAME_MA
 	return 0;
 }
 
-static void note_origin(const struct arguments *args, struct wattle_provenance *p)
-{
-	time_t now = time(NULL);
-	struct tm tm;
-
-	if (!gmtime_r(&now, &tm) || strftime(p->date, sizeof(p->date), "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-		p->date[0] = '\0';
-	snprintf(p->command, sizeof(p->command), "%s", args->command ? args->command : "");
-	snprintf(p->host_class, sizeof(p->host_class), "%s", args->class_name ? args->class_name : "");
-	snprintf(p->source, sizeof(p->source), "%s", strcmp(args->sweep, "-") == 0 ? "" : args->sweep);
-	snprintf(p->version, sizeof(p->version), "%s", PACKAGE_VERSION);
-}
-
-static void print_json(const struct wattle_fit *fit, const char *hint)
-{
-	struct json_object *o = wattle_model_json(&fit->model, fit->solved, fit->usable, fit->why);
-
-	json_object_object_add(o, "note", json_object_new_string(fit->note));
-	json_object_object_add(o, "hint", json_object_new_string(hint));
-	puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE));
-	json_object_put(o);
-}
-
-static void print_targets(const struct wattle_model *model)
-{
-	static const double targets_pct[] = { 5, 10, 20 };
-
-	for (size_t i = 0; i < sizeof(targets_pct) / sizeof(targets_pct[0]); i++) {
-		struct wattle_model_watts found;
-
-		if (wattle_model_watts(model, targets_pct[i], 0, 0, &found, NULL) < 0)
-			continue;
-		printf("%-12s %g%%: %.1f W%s%s\n", i ? "" : "slowdown", targets_pct[i], found.watts_w, found.clamped ? ", " : "",
-		       wattle_clamp_text(found.clamped));
-	}
-}
-
-static void print_fit(const struct wattle_fit *fit, const char *hint)
-{
-	const struct wattle_model *m = &fit->model;
-	char formula[160];
-
-	if (fit->solved)
-		printf("%-12s %s: %s\n", "model", wattle_form_name(m->form), profile_formula(m, formula, sizeof(formula)));
-	printf("%-12s %g to %g W, %u caps, %u runs\n", "measured", m->cap_min_w, m->cap_max_w, m->n_caps, m->n_runs);
-	if (fit->has_r2) {
-		printf("%-12s R2 %.3f", "quality", m->r2);
-		if (fit->has_loo)
-			printf(", leave-one-cap-out error %.2f points", m->loo_error_pct);
-		putchar('\n');
-	}
-	if (fit->usable)
-		print_targets(m);
-	if (fit->note[0])
-		printf("%-12s %s\n", "note", fit->note);
-	if (hint[0])
-		printf("%-12s %s\n", "hint", hint);
-}
-
-/* "" unless the other form would predict much better. */
-static void compare_forms(const struct wattle_sweep *sweep, const struct wattle_fit *fit, char *ret, size_t size)
-{
-	enum wattle_form other_form = fit->model.form == WATTLE_FORM_QUADRATIC ? WATTLE_FORM_HYPERBOLIC : WATTLE_FORM_QUADRATIC;
-	struct wattle_fit other;
-
-	ret[0] = '\0';
-	if (wattle_model_fit(sweep, other_form, &other, NULL) < 0 || !other.usable)
-		return;
-	if (!fit->usable)
-		snprintf(ret, size, "--form=%s would fit: R2 %.3f, leave-one-cap-out error %.2f points", wattle_form_name(other_form),
-			 other.model.r2, other.model.loo_error_pct);
-	else if (fit->model.loo_error_pct > OTHER_FORM_POINTS &&
-		 other.model.loo_error_pct < OTHER_FORM_RATIO * fit->model.loo_error_pct)
-		snprintf(ret, size, "--form=%s predicts a left-out cap better: %.2f points off, not %.2f", wattle_form_name(other_form),
-			 other.model.loo_error_pct, fit->model.loo_error_pct);
-}
-
-static int draw(const struct arguments *args, const struct wattle_profile *profile, bool usable)
-{
-	struct wattle_err err = WATTLE_ERR_INIT;
-	struct wattle_model_watts found = { 0, 0, WATTLE_CLAMP_NONE };
-
-	if (usable)
-		(void) wattle_model_watts(&profile->model, 5, 0, 0, &found, NULL);
-
-	const struct wattle_plot plot = { profile->name, &profile->model, &profile->sweep, profile_time_min(&profile->sweep),
-					  found.watts_w, found.slowdown_pct };
-
-	if (args->plot && !args->json) {
-		putchar('\n');
-		profile_plot(&plot, args->ascii);
-	}
-	if (args->svg && profile_plot_file(&plot, args->svg, &err) < 0)
-		return wattle_fail("%s", err.text);
-	return 0;
-}
-
 static int fit_and_keep(const struct arguments *args, enum wattle_form form)
 {
 	cleanup_free struct wattle_profile *profile = calloc(1, sizeof(*profile));
+	const struct profile_making making = { form, args->json, args->plot, args->ascii, args->output, args->svg, args->sweep, NULL };
 	struct wattle_err err = WATTLE_ERR_INIT;
-	struct wattle_fit fit;
-	char hint[200];
+	struct wattle_provenance *p;
 	int status;
 
 	if (!profile)
@@ -203,30 +98,13 @@ static int fit_and_keep(const struct arguments *args, enum wattle_form form)
 	if (status)
 		return status;
 	if (read_sweep(args->sweep, &profile->sweep, &err) < 0 ||
-	    (args->scaling && read_scaling(args->scaling, &profile->scaling, &err) < 0) ||
-	    wattle_model_fit(&profile->sweep, form, &fit, &err) < 0)
+	    (args->scaling && read_scaling(args->scaling, &profile->scaling, &err) < 0))
 		return wattle_fail("%s", err.text);
-	profile->model = fit.model;
-	note_origin(args, &profile->provenance);
-	compare_forms(&profile->sweep, &fit, hint, sizeof(hint));
-
-	/* what is written comes first: what is printed may end in a closed pipe */
-	if (fit.usable && args->output && wattle_profile_write(args->output, profile, &err) < 0)
-		return wattle_fail("%s", err.text);
-	if (args->json)
-		print_json(&fit, hint);
-	else
-		print_fit(&fit, hint);
-	if (fit.solved && draw(args, profile, fit.usable) != 0)
-		return wattle_finish(WATTLE_EXIT_FAILED);
-	if (!fit.usable) {
-		fflush(stdout);
-		return wattle_finish(wattle_fail("%s: no model: %s%s", args->sweep, fit.why,
-						 args->output ? "; nothing is written" : ""));
-	}
-	if (args->output && !args->json)
-		printf("%-12s %s\n", "written", args->output);
-	return wattle_finish(WATTLE_EXIT_DONE);
+	p = &profile->provenance;
+	snprintf(p->command, sizeof(p->command), "%s", args->command ? args->command : "");
+	snprintf(p->host_class, sizeof(p->host_class), "%s", args->class_name ? args->class_name : "");
+	snprintf(p->source, sizeof(p->source), "%s", strcmp(args->sweep, "-") == 0 ? "" : args->sweep);
+	return wattle_finish(profile_make(&making, profile));
 }
 
 int wattle_cmd_profile_fit(int argc, char **argv)

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +28,7 @@ static int64_t now_ms(void)
 }
 
 /* Runs in the child: only async-signal-safe calls, but for setenv, which is safe as we have one thread. */
-static void __attribute__((noreturn)) become(const char *const *argv, int out, int said, int told)
+static void __attribute__((noreturn)) become(const char *const *argv, bool as_is, int out, int said, int told)
 {
 	int null = open("/dev/null", O_RDONLY);
 	int code;
@@ -39,10 +40,12 @@ static void __attribute__((noreturn)) become(const char *const *argv, int out, i
 	dup2(out, STDOUT_FILENO);
 	dup2(said, STDERR_FILENO);
 	/* what we parse must not depend on the caller's language or habits */
-	setenv("LC_ALL", "C", 1);
-	setenv("SLURM_TIME_FORMAT", "%s", 1);
-	unsetenv("SLURM_CLUSTERS");
-	unsetenv("SACCT_FORMAT");
+	if (!as_is) {
+		setenv("LC_ALL", "C", 1);
+		setenv("SLURM_TIME_FORMAT", "%s", 1);
+		unsetenv("SLURM_CLUSTERS");
+		unsetenv("SACCT_FORMAT");
+	}
 	execv(argv[0], (char *const *) (uintptr_t) argv);
 	code = errno;
 	if (write(told, &code, sizeof(code)) < 0)
@@ -129,8 +132,8 @@ static int reap(pid_t pid, int64_t until_ms, int *ret_status)
 	}
 }
 
-int wattle_program_ask(const char *const *argv, unsigned timeout_ms, size_t max_bytes, struct wattle_answer *ret,
-		       struct wattle_err *err)
+static int ask(const char *const *argv, bool as_is, unsigned timeout_ms, size_t max_bytes, struct wattle_answer *ret,
+	       struct wattle_err *err)
 {
 	int out[2] = { -1, -1 }, said[2] = { -1, -1 }, told[2] = { -1, -1 };
 	struct stream o = { -1, NULL, 0, 0, max_bytes }, e = { -1, NULL, 0, 0, 65536 };
@@ -144,7 +147,7 @@ int wattle_program_ask(const char *const *argv, unsigned timeout_ms, size_t max_
 		goto out;
 	}
 	if (pid == 0)
-		become(argv, out[1], said[1], told[1]);
+		become(argv, as_is, out[1], said[1], told[1]);
 	setpgid(pid, pid); /* whoever comes first */
 	close(out[1]), close(said[1]), close(told[1]);
 	out[1] = said[1] = told[1] = -1;
@@ -190,6 +193,18 @@ out:
 	free(o.text);
 	free(e.text);
 	return rc;
+}
+
+int wattle_program_ask(const char *const *argv, unsigned timeout_ms, size_t max_bytes, struct wattle_answer *ret,
+		       struct wattle_err *err)
+{
+	return ask(argv, false, timeout_ms, max_bytes, ret, err);
+}
+
+int wattle_program_ask_as_is(const char *const *argv, unsigned timeout_ms, size_t max_bytes, struct wattle_answer *ret,
+			     struct wattle_err *err)
+{
+	return ask(argv, true, timeout_ms, max_bytes, ret, err);
 }
 
 int wattle_program_find(const char *name, char *ret_path, size_t size)

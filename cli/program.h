@@ -20,6 +20,10 @@ struct wattle_answer {
 int wattle_program_ask(const char *const *argv, unsigned timeout_ms, size_t max_bytes, struct wattle_answer *ret,
 		       struct wattle_err *err);
 
+/* The same in the caller's own environment, for a program that passes it on (sbatch): language and habits are then the caller's. */
+int wattle_program_ask_as_is(const char *const *argv, unsigned timeout_ms, size_t max_bytes, struct wattle_answer *ret,
+			     struct wattle_err *err);
+
 /* Finds a program of Slurm's by name: where this build expects Slurm, in the system's folders, and, unless root asks, on PATH
  * (root does not run what a user's PATH names). 0 and its absolute path, or -ENOENT. */
 int wattle_program_find(const char *name, char *ret_path, size_t size);

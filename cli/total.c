@@ -7,8 +7,6 @@
 
 #include "lease.h"
 
-#define STEP_INTERACTIVE 0xfffffffau /* as Slurm numbers it: SLURM_INTERACTIVE_STEP */
-
 /* Records start on whole seconds: two that touch may seem to overlap, or leave a gap, by as much. */
 #define GRAIN_S 1.0
 
@@ -166,7 +164,7 @@ static int64_t step_rank(uint32_t step_id)
 		return -3;
 	if (step_id == WATTLE_STEP_EXTERN)
 		return -2;
-	return step_id == STEP_INTERACTIVE ? -1 : (int64_t) step_id;
+	return step_id == WATTLE_STEP_INTERACTIVE ? -1 : (int64_t) step_id;
 }
 
 static int for_people(const void *a, const void *b)
@@ -194,7 +192,7 @@ const char *wattle_step_name(uint32_t step_id, char *buf, size_t size)
 		return "batch";
 	if (step_id == WATTLE_STEP_EXTERN)
 		return "extern";
-	if (step_id == STEP_INTERACTIVE)
+	if (step_id == WATTLE_STEP_INTERACTIVE)
 		return "interactive";
 	snprintf(buf, size, "%u", step_id);
 	return buf;

@@ -32,7 +32,8 @@
 #define WATTLE_RUN_DIR "/run/wattle"
 #define WATTLE_JOBS_MAX 1024      /* per node */
 #define WATTLE_STEPS_MAX 4096     /* per node */
-#define WATTLE_STEP_BATCH 0xfffffffbu   /* as Slurm numbers them: SLURM_BATCH_SCRIPT */
+#define WATTLE_STEP_INTERACTIVE 0xfffffffau /* as Slurm numbers them: SLURM_INTERACTIVE_STEP; below are srun's */
+#define WATTLE_STEP_BATCH 0xfffffffbu   /* SLURM_BATCH_SCRIPT */
 #define WATTLE_STEP_EXTERN 0xfffffffcu  /* SLURM_EXTERN_CONT */
 #define WATTLE_PENDING_MAX_S 120  /* how long an entry may live between the prolog and its first slurmstepd */
 
