@@ -29,6 +29,8 @@ static int add_to_leader(job_desc_msg_t *job_desc, const struct wattle_siteconf 
 	if (leader_w + ours_w > WATTLE_CHARGE_MAX_W)
 		return wattle_err_set(err, ERANGE, "the job's components together are more than the %d W that one job can be charged",
 				      WATTLE_CHARGE_MAX_W);
+	if ((rc = wattle_budget_check(site, leader_w + ours_w, 0, 0, err)) < 0)
+		return wattle_err_wrap(err, "the job's components together");
 	rc = wattle_charge_licences(site, het.leader->licenses, leader_w + ours_w, &het.leader->licenses, err);
 	return rc < 0 ? rc : wattle_charge_licences(site, job_desc->licenses, 0, &job_desc->licenses, err);
 }

@@ -3,15 +3,18 @@
 #define WATTLE_JOBSUBMIT_H
 
 /* What the files of the job_submit plugin know of each other. All of it runs in slurmctld, under its locks and, from 23.02 on, in
- * several threads at once: no waiting, no exit, bounded work, and no state but the cached configuration (and, between the
+ * several threads at once: no waiting, no exit, bounded work, and no state but the cached configuration and profiles (and, between the
  * components of one heterogeneous job, the first of them). */
 
 #include "err.h"
 #include "grant.h"
 #include "policy.h"
+#include "profile_choose.h"
 #include "request.h"
 #include "siteconf.h"
 #include "slurm_compat.h"
+
+#define WATTLE_ENTRIES_MAX 65536 /* of an environment that are looked at */
 
 /* --- conf_cache.c: the site's configuration, read again when the file changes ---------------------------------------------- */
 
@@ -29,7 +32,7 @@ void wattle_conf_close(void);
 
 struct wattle_words {
 	struct wattle_request request;
-	char said[96];             /* how, for messages: "--power=300", "licence power:1200" */
+	char said[256];            /* how, for messages: "--slowdown=5% --power=300", "licence power:1200" */
 	bool explicit_licence, explicit_gres; /* the user named our licence or gres */
 	uint64_t licence_w, gres_w;
 };
@@ -37,6 +40,13 @@ struct wattle_words {
 /* site may be NULL: then licences and gres are not looked at. -errno: something of ours was said and can't be taken. */
 int wattle_words_collect(const job_desc_msg_t *job_desc, const struct wattle_siteconf *site, struct wattle_words *ret,
 			 struct wattle_err *err);
+
+/* --- profiles.c: the site's profiles, read again when one changes ---------------------------------------------------------- */
+
+/* The profile that the job means (profile_choose.h). One that is broken now is used as it was, and the log says so once. Thread-safe. */
+int wattle_profile_of_job(const job_desc_msg_t *job_desc, const struct wattle_siteconf *site, const struct wattle_request *request,
+			  const char *partitions, struct wattle_chosen_profile *ret, struct wattle_err *err);
+void wattle_profiles_close(void);
 
 /* --- script.c: options that only the submission's text still shows; pure functions ----------------------------------------- */
 

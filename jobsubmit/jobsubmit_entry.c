@@ -31,6 +31,7 @@ int init(void)
 int fini(void)
 {
 	wattle_conf_close();
+	wattle_profiles_close();
 	return SLURM_SUCCESS;
 }
 

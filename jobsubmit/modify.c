@@ -107,7 +107,7 @@ static int check_default(const struct change *change, struct wattle_err *err)
 static int check_range(const struct change *change, struct wattle_err *err)
 {
 	const struct wattle_grant *grant = &change->job.grant;
-	const struct wattle_request request = { { WATTLE_WATTS_PER_NODE, grant->watts_w } };
+	const struct wattle_request request = { .power = { WATTLE_WATTS_PER_NODE, grant->watts_w } };
 	const struct wattle_facts facts = { .partitions = change->asked->partition, .nodes_max = 1 };
 	struct wattle_decision decision;
 
@@ -211,6 +211,9 @@ static int judge_pending(const struct change *change, struct wattle_err *err)
 	if ((rc = check_range(change, err)) < 0)
 		;
 	else if ((rc = wattle_decision_resize(&decision, nodes_min, nodes_max, err)) < 0)
+		;
+	else if (!change->admin && changes_nodes(asked) &&
+		 (rc = wattle_budget_check(change->site, decision.charge_w, 0, grant->watts_w, err)) < 0)
 		;
 	else if (change->job.het)
 		decision.charge_w = change->job.licence_w;

@@ -55,12 +55,13 @@ static int append_grant(job_desc_msg_t *job_desc, const struct wattle_facts *fac
 {
 	struct wattle_grant grant = {
 		.watts_w = decision->watts_w, .nodes_min = decision->nodes_min, .nodes_max = decision->nodes_max,
-		.defaulted = decision->defaulted,
+		.defaulted = decision->defaulted, .slowdown_pct = decision->slowdown_pct,
 	};
 	char entry[sizeof(WATTLE_GRANT_NAME) + WATTLE_GRANT_MAX] = WATTLE_GRANT_NAME "=";
 	uint32_t n = job_desc->spank_job_env_size;
 	char **env;
 
+	memcpy(grant.profile, decision->profile, sizeof(grant.profile));
 	if (decision->defaulted) {
 		grant.tasks = facts->tasks;
 		grant.cpus_per_task = facts->cpus_per_task;

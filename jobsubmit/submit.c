@@ -34,9 +34,26 @@ static int check_explicit(const struct wattle_siteconf *site, const struct wattl
 	return 0;
 }
 
+/* Its profile is looked for only where somebody asked for what it says. model and profile of facts point into chosen. */
+static int find_profile(const job_desc_msg_t *job_desc, const struct wattle_siteconf *site, const struct wattle_request *request,
+			struct wattle_chosen_profile *chosen, struct wattle_facts *facts, struct wattle_err *err)
+{
+	int rc;
+
+	if (request->slowdown_pct <= 0 && !request->profile[0] && !request->profile_own)
+		return 0;
+	rc = wattle_profile_of_job(job_desc, site, request, facts->partitions, chosen, err);
+	if (rc < 0)
+		return rc;
+	facts->model = &chosen->model;
+	facts->profile = chosen->name;
+	return 0;
+}
+
 static int decide_and_rewrite(job_desc_msg_t *job_desc, const struct wattle_siteconf *site, struct wattle_decision *ret,
 			      struct wattle_err *err)
 {
+	struct wattle_chosen_profile chosen;
 	struct wattle_words words;
 	struct wattle_facts facts;
 	int rc;
@@ -50,6 +67,8 @@ static int decide_and_rewrite(job_desc_msg_t *job_desc, const struct wattle_site
 	else if ((rc = wattle_check_licence_tres(job_desc, site, err)) < 0)
 		;
 	else if ((rc = wattle_check_other_gres(job_desc, site, err)) < 0)
+		;
+	else if ((rc = find_profile(job_desc, site, &words.request, &chosen, &facts, err)) < 0)
 		;
 	else if ((rc = wattle_decide(site, &words.request, &facts, ret, err)) < 0)
 		;

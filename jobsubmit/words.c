@@ -8,14 +8,13 @@
 
 #include "tres.h"
 
-#define ENVIRONMENT_MAX 65536 /* entries looked at; more are not */
-
 static const char option_prefix[] = "_SLURM_SPANK_OPTION_wattle_";
 
 /* Takes one option; *found says that it was ours. */
 static int take(const char *word, const char *value, struct wattle_words *words, bool *found, struct wattle_err *err)
 {
-	char quoted[WATTLE_WORD_MAX];
+	char quoted[WATTLE_WORD_MAX], spelled[32];
+	size_t used = strlen(words->said);
 	int rc = wattle_request_set(&words->request, word, value, err);
 
 	if (rc == -ENOENT)
@@ -23,8 +22,13 @@ static int take(const char *word, const char *value, struct wattle_words *words,
 	if (rc < 0)
 		return rc;
 	*found = true;
-	/* as users write it, not SPANK's name for it: power_cap */
-	snprintf(words->said, sizeof(words->said), "--power=%s", wattle_err_quote(quoted, sizeof(quoted), value));
+	/* as users write it, not SPANK's name for it: power_cap, power_profile */
+	snprintf(spelled, sizeof(spelled), "%s", strncmp(word, "power", 5) == 0 && strcmp(word + 5, "_profile") != 0 ? "power" : word);
+	for (char *s = spelled; *s; s++)
+		if (*s == '_')
+			*s = '-';
+	snprintf(words->said + used, sizeof(words->said) - used, "%s--%s=%s", used ? " " : "", spelled,
+		 wattle_err_quote(quoted, sizeof(quoted), value));
 	return 0;
 }
 
@@ -33,7 +37,7 @@ static int look_in_environment(char *const *env, uint32_t size, struct wattle_wo
 {
 	const size_t prefix = sizeof(option_prefix) - 1;
 
-	for (uint32_t i = 0; env && i < size && i < ENVIRONMENT_MAX; i++) {
+	for (uint32_t i = 0; env && i < size && i < WATTLE_ENTRIES_MAX; i++) {
 		char word[32];
 		const char *equals;
 		int rc;
@@ -115,9 +119,10 @@ int wattle_words_collect(const job_desc_msg_t *job_desc, const struct wattle_sit
 		return rc;
 	if (!found && (rc = look_in_environment(job_desc->environment, job_desc->env_size, ret, &found, err)) < 0)
 		return rc;
-	if (!found && (rc = look_in_text(job_desc, ret, &found, err)) < 0)
+	/* Slurm's own --power takes the name from ours, whatever words of ours came through beside it */
+	if (ret->request.power.kind == WATTLE_WATTS_NONE && (rc = look_in_text(job_desc, ret, &found, err)) < 0)
 		return rc;
-	if (!found && (ret->explicit_licence || ret->explicit_gres))
+	if (!wattle_request_names_watts(&ret->request) && (ret->explicit_licence || ret->explicit_gres))
 		return take_from_charge(site, ret, err);
 	return 0;
 }

@@ -3,8 +3,11 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "decimal.h"
 
 static void add_count(char *text, size_t size, const char *key, uint32_t count)
 {
@@ -14,10 +17,28 @@ static void add_count(char *text, size_t size, const char *key, uint32_t count)
 		snprintf(text + used, size - used, " %s=%" PRIu32, key, count);
 }
 
+/* Rounded, and printed with a point whatever the locale. */
+static int add_prediction(char *text, size_t size, const struct wattle_grant *grant)
+{
+	char number[40];
+	size_t used = strlen(text);
+
+	if (!grant->profile[0])
+		return 0;
+	if (!wattle_model_name_valid(grant->profile) ||
+	    !(grant->slowdown_pct >= 0 && grant->slowdown_pct <= WATTLE_GRANT_SLOWDOWN_MAX_PCT))
+		return -EINVAL;
+	if (wattle_decimal_print(number, sizeof(number), round(grant->slowdown_pct * 1000) / 1000, 12) < 0)
+		return -EINVAL;
+	snprintf(text + used, size - used, " slowdown=%s profile=%s", number, grant->profile);
+	return 0;
+}
+
 int wattle_grant_format(const struct wattle_grant *grant, char *text, size_t size)
 {
-	char whole[WATTLE_GRANT_MAX]; /* eight numbers at most: it always fits */
+	char whole[WATTLE_GRANT_MAX]; /* nine numbers and a name at most: it always fits */
 	size_t used;
+	int rc;
 
 	snprintf(whole, sizeof(whole), "v1 watts=%" PRIu32, grant->watts_w);
 	used = strlen(whole);
@@ -28,6 +49,8 @@ int wattle_grant_format(const struct wattle_grant *grant, char *text, size_t siz
 	add_count(whole, sizeof(whole), "cpt", grant->cpus_per_task);
 	add_count(whole, sizeof(whole), "tpn", grant->tasks_per_node);
 	add_count(whole, sizeof(whole), "cpn", grant->cpus_per_node);
+	if ((rc = add_prediction(whole, sizeof(whole), grant)) < 0)
+		return rc;
 	used = strlen(whole);
 	if (used >= size)
 		return -ENOSPC;
@@ -62,8 +85,33 @@ static int read_range(const char *s, const char *end, uint32_t *ret_min, uint32_
 	return *ret_min > *ret_max ? -EINVAL : 0;
 }
 
-enum key { KEY_WATTS, KEY_NODES, KEY_DEFAULT, KEY_TASKS, KEY_CPT, KEY_TPN, KEY_CPN, KEY_COUNT };
-static const char *const key_names[KEY_COUNT] = { "watts", "nodes", "default", "tasks", "cpt", "tpn", "cpn" };
+static int read_slowdown(const char *s, const char *end, double *ret)
+{
+	const char *stop;
+	double value;
+
+	if (wattle_decimal_read(s, &stop, &value) < 0 || stop != end || !(value >= 0 && value <= WATTLE_GRANT_SLOWDOWN_MAX_PCT))
+		return -EINVAL;
+	*ret = value;
+	return 0;
+}
+
+static int read_profile(const char *s, const char *end, char ret[WATTLE_MODEL_NAME_MAX])
+{
+	char name[WATTLE_MODEL_NAME_MAX] = "";
+
+	if ((size_t) (end - s) >= sizeof(name))
+		return -EINVAL;
+	memcpy(name, s, (size_t) (end - s));
+	name[end - s] = '\0';
+	if (!wattle_model_name_valid(name))
+		return -EINVAL;
+	memcpy(ret, name, sizeof(name));
+	return 0;
+}
+
+enum key { KEY_WATTS, KEY_NODES, KEY_DEFAULT, KEY_TASKS, KEY_CPT, KEY_TPN, KEY_CPN, KEY_SLOWDOWN, KEY_PROFILE, KEY_COUNT };
+static const char *const key_names[KEY_COUNT] = { "watts", "nodes", "default", "tasks", "cpt", "tpn", "cpn", "slowdown", "profile" };
 
 static int read_word(const char *word, const char *end, unsigned *seen, struct wattle_grant *grant)
 {
@@ -95,6 +143,10 @@ static int read_word(const char *word, const char *end, unsigned *seen, struct w
 		return read_count(equals + 1, end, &grant->tasks_per_node);
 	case KEY_CPN:
 		return read_count(equals + 1, end, &grant->cpus_per_node);
+	case KEY_SLOWDOWN:
+		return read_slowdown(equals + 1, end, &grant->slowdown_pct);
+	case KEY_PROFILE:
+		return read_profile(equals + 1, end, grant->profile);
 	default:
 		if (read_count(equals + 1, end, &flag) < 0 || flag > 1)
 			return -EINVAL;
@@ -129,6 +181,8 @@ int wattle_grant_parse(const char *text, struct wattle_grant *ret, struct wattle
 	}
 	if (!(seen & (1u << KEY_WATTS)) || grant.watts_w == 0)
 		return wattle_err_set(err, EINVAL, "grant: no watts in it");
+	if (!(seen & (1u << KEY_SLOWDOWN)) != !(seen & (1u << KEY_PROFILE)))
+		return wattle_err_set(err, EINVAL, "grant: slowdown and profile belong together");
 	*ret = grant;
 	return 0;
 }

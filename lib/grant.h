@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "err.h"
+#include "model.h"
 
 #define WATTLE_GRANT_NAME "WATTLE_GRANT"
 #define WATTLE_GRANT_MAX 512 /* bytes, with the NUL */
@@ -19,9 +20,14 @@ struct wattle_grant {
 	bool defaulted;                 /* "default=1": no watts were asked for */
 	/* What a default was computed for, 0: not said; the node needs none of it, a later change of the job is held to it. */
 	uint32_t tasks, cpus_per_task, tasks_per_node, cpus_per_node;
+	/* Which profile predicted which slowdown at watts_w; "": none did. For reports. */
+	char profile[WATTLE_MODEL_NAME_MAX];
+	double slowdown_pct;            /* 0 to WATTLE_GRANT_SLOWDOWN_MAX_PCT, to 0.001; with a profile only */
 };
 
-/* Writes at most size bytes with NUL. -ENOSPC if it does not fit. */
+#define WATTLE_GRANT_SLOWDOWN_MAX_PCT 1e6
+
+/* Writes at most size bytes with NUL. -ENOSPC if it does not fit; -EINVAL: the profile's name is none, or the slowdown is out of range. */
 int wattle_grant_format(const struct wattle_grant *grant, char *text, size_t size);
 
 /* Unknown keys are ignored; an unknown version, a missing, repeated or malformed key of ours, or more than

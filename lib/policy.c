@@ -198,11 +198,123 @@ static int named_watts(const struct wattle_watts *power, const struct range *ran
 	return 0;
 }
 
+/* --- what it costs in time --------------------------------------------- */
+
+/* At whole watts, which may be a fraction above the highest cap measured: that one is then meant. */
+static void predict(const struct wattle_facts *facts, struct wattle_decision *decision)
+{
+	const struct wattle_model *model = facts->model;
+	double slowdown_pct = wattle_model_curve(model, fmin(decision->watts_w, model->cap_max_w));
+
+	/* near full power the fit may pass under the best run */
+	decision->slowdown_pct = slowdown_pct > 0 ? slowdown_pct : 0;
+	snprintf(decision->profile, sizeof(decision->profile), "%s", facts->profile);
+}
+
+static void explain_clamp(enum wattle_clamp clamp, double asked_pct, uint32_t ceiling_w, const struct range *range,
+			  struct wattle_decision *decision)
+{
+	char *text = decision->clamped;
+	const size_t size = sizeof(decision->clamped);
+
+	switch (clamp) {
+	case WATTLE_CLAMP_RANGE_MIN:
+		snprintf(text, size, "the lowest cap measured");
+		break;
+	case WATTLE_CLAMP_RANGE_MAX:
+		snprintf(text, size, "%g%% can't be kept by the highest cap measured", asked_pct);
+		break;
+	case WATTLE_CLAMP_FLOOR:
+		snprintf(text, size, "the least that %s allows", range->min_where);
+		break;
+	case WATTLE_CLAMP_CEILING:
+		if (ceiling_w)
+			snprintf(text, size, "%g%% can't be kept under the ceiling of %u W", asked_pct, ceiling_w);
+		else
+			snprintf(text, size, "%g%% can't be kept: %s allows no more", asked_pct, range->max_where);
+		break;
+	case WATTLE_CLAMP_NONE:
+		break;
+	}
+}
+
+/* ceiling_w: watts named beside the slowdown, 0: none. */
+static int slowdown_watts(double asked_pct, const struct wattle_facts *facts, const struct range *range, uint32_t ceiling_w,
+			  struct wattle_decision *decision, struct wattle_err *err)
+{
+	struct wattle_model_watts found;
+	int rc;
+
+	if (!facts->model)
+		return wattle_err_set(err, EINVAL, "a slowdown needs the profile of the application: name one");
+	rc = wattle_model_watts(facts->model, asked_pct, range->min_w, ceiling_w ? ceiling_w : range->max_w, &found, err);
+	if (rc < 0)
+		return wattle_err_wrap(err, "slowdown %g%% by profile %s", asked_pct, facts->profile);
+	decision->watts_w = (uint32_t) ceil(found.watts_w - WATTS_GRAIN);
+	explain_clamp(found.clamped, asked_pct, ceiling_w, range, decision);
+	return 0;
+}
+
+/* watts_w is the decision's, but for a slowdown that is still to be found under it. */
+static int decide_watts(const struct wattle_request *request, const struct wattle_facts *facts, const struct range *range,
+			const struct nodes *nodes, struct wattle_decision *decision, struct wattle_err *err)
+{
+	const struct wattle_model *model = facts->model;
+	int rc;
+
+	if (decision->defaulted)
+		decision->watts_w = default_watts(facts, range, nodes);
+	else if (request->power.kind != WATTLE_WATTS_NONE && (rc = named_watts(&request->power, range, nodes, &decision->watts_w, err)) < 0)
+		return rc;
+	if (request->slowdown_pct > 0 &&
+	    (rc = slowdown_watts(request->slowdown_pct, facts, range, decision->watts_w, decision, err)) < 0)
+		return rc;
+	/* a default share of a node is no cap on the job that anybody swept */
+	if (model && !decision->defaulted && decision->watts_w >= model->cap_min_w &&
+	    (request->slowdown_pct > 0 || decision->watts_w <= ceil(model->cap_max_w)))
+		predict(facts, decision);
+	return 0;
+}
+
+/* --- what there is ----------------------------------------------------- */
+
+int wattle_budget_check(const struct wattle_siteconf *conf, uint64_t charge_w, uint32_t nodes, uint32_t least_w, struct wattle_err *err)
+{
+	uint32_t budget_w = conf->budget_w;
+
+	if (budget_w == 0 || charge_w <= budget_w || !(conf->charge & WATTLE_CHARGE_LICENCE))
+		return 0;
+	if (nodes > 0 && budget_w / nodes >= least_w)
+		return wattle_err_set(err, ERANGE, "%" PRIu64 " W are more than the %u W that there are: on %u node%s at most %u W per node can be had",
+				      charge_w, budget_w, nodes, nodes == 1 ? "" : "s", budget_w / nodes);
+	if (least_w > 0 && budget_w >= least_w)
+		return wattle_err_set(err, ERANGE, "%" PRIu64 " W are more than the %u W that there are: at most %u node%s can be had, at %u W each",
+				      charge_w, budget_w, budget_w / least_w, budget_w / least_w == 1 ? "" : "s", least_w);
+	return wattle_err_set(err, ERANGE, "%" PRIu64 " W are more than the %u W that there are", charge_w, budget_w);
+}
+
 /* --- the answer -------------------------------------------------------- */
+
+static void write_prediction(struct wattle_decision *decision)
+{
+	char nodes[32];
+
+	if (decision->nodes_min == decision->nodes_max || decision->nodes_bounded)
+		snprintf(nodes, sizeof(nodes), "%u", decision->nodes_max);
+	else
+		snprintf(nodes, sizeof(nodes), "%u-%u", decision->nodes_min, decision->nodes_max);
+	snprintf(decision->answer, sizeof(decision->answer), "wattle: %u W/node x %s (slowdown %.1f%%, profile %s%s%s)",
+		 decision->watts_w, nodes, decision->slowdown_pct, decision->profile, decision->clamped[0] ? "; " : "", decision->clamped);
+}
 
 static void write_answer(struct wattle_decision *decision)
 {
 	char nodes[48];
+
+	if (decision->profile[0]) {
+		write_prediction(decision);
+		return;
+	}
 
 	if (decision->nodes_min == decision->nodes_max || decision->nodes_bounded)
 		snprintf(nodes, sizeof(nodes), "%u node%s", decision->nodes_max, decision->nodes_max == 1 ? "" : "s");
@@ -230,7 +342,7 @@ int wattle_decision_resize(struct wattle_decision *decision, uint32_t nodes_min,
 int wattle_decide(const struct wattle_siteconf *conf, const struct wattle_request *request, const struct wattle_facts *facts,
 		  struct wattle_decision *ret, struct wattle_err *err)
 {
-	struct wattle_decision decision = { .defaulted = wattle_request_empty(request) };
+	struct wattle_decision decision = { .defaulted = !wattle_request_names_watts(request) };
 	struct range range = { 0 };
 	struct nodes nodes = { 0 };
 	int rc;
@@ -239,13 +351,13 @@ int wattle_decide(const struct wattle_siteconf *conf, const struct wattle_reques
 		return rc;
 	if ((rc = find_nodes(facts, range.cpus, &nodes, err)) < 0)
 		return rc;
-	if (decision.defaulted)
-		decision.watts_w = default_watts(facts, &range, &nodes);
-	else if ((rc = named_watts(&request->power, &range, &nodes, &decision.watts_w, err)) < 0)
+	if ((rc = decide_watts(request, facts, &range, &nodes, &decision, err)) < 0)
 		return rc;
 
 	decision.nodes_bounded = nodes.bounded;
 	if ((rc = wattle_decision_resize(&decision, nodes.min, nodes.max, err)) < 0)
+		return rc;
+	if ((rc = wattle_budget_check(conf, decision.charge_w, nodes.max, decision.defaulted ? 0 : range.min_w, err)) < 0)
 		return rc;
 	*ret = decision;
 	return 0;

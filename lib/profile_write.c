@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "profile.h"
+#include "request.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -147,8 +148,7 @@ int wattle_profile_write(const char *path, const struct wattle_profile *profile,
 int wattle_profile_locate(const char *store_dir, const char *said, char *ret_path, size_t size, bool *ret_stored,
 			  struct wattle_err *err)
 {
-	size_t len = strlen(said);
-	bool stored = !strchr(said, '/') && !(len > 5 && strcmp(said + len - 5, ".json") == 0);
+	bool stored = !wattle_profile_is_path(said);
 	int n;
 
 	if (stored && !wattle_model_name_valid(said)) {

@@ -11,6 +11,7 @@
 #include "cleanup.h"
 #include "file.h"
 #include "hostmatch.h"
+#include "profile_store.h"
 #include "units.h"
 
 /* To add a key: a line in the table of its section, a field in the header, a line in the manual page. */
@@ -84,6 +85,15 @@ static int set_name_or_empty(const struct place *place, const char *value, void 
 	return 0;
 }
 
+static int set_profile(const struct place *place, const char *value, void *field)
+{
+	if (!wattle_model_name_valid(value))
+		return refuse(place, "\"%.80s\" is no name of a profile: letters, digits, '_', '.' and '-', at most %d", value,
+			      WATTLE_MODEL_NAME_MAX - 1);
+	memcpy(field, value, strlen(value) + 1);
+	return 0;
+}
+
 static int set_number(const struct place *place, const char *value, void *field, uint32_t min, uint32_t max, const char *what)
 {
 	uint64_t number = 0;
@@ -107,6 +117,12 @@ static int set_watts(const struct place *place, const char *value, void *field)
 static int set_base_watts(const struct place *place, const char *value, void *field)
 {
 	return set_number(place, value, field, 0, (uint32_t) WATTLE_WATTS_MAX, "plain number of watts (no unit, no fraction)");
+}
+
+/* As many as one licence counts. */
+static int set_budget(const struct place *place, const char *value, void *field)
+{
+	return set_number(place, value, field, 1, INT32_MAX, "plain number of watts (no unit, no fraction)");
 }
 
 static int set_cpus(const struct place *place, const char *value, void *field)
@@ -178,9 +194,12 @@ static int set_hostlist(const struct place *place, const char *value, void *fiel
 	return 0;
 }
 
+#define PATH_ROOM sizeof(((struct wattle_siteconf *) NULL)->report_dir)
+_Static_assert(PATH_ROOM == sizeof(((struct wattle_siteconf *) NULL)->profile_dir), "set_path fills both");
+
 static int set_path(const struct place *place, const char *value, void *field)
 {
-	const size_t room = sizeof(((struct wattle_siteconf *) NULL)->report_dir);
+	const size_t room = PATH_ROOM;
 	size_t n = strlen(value);
 
 	if (value[0] != '/' || n >= room || strstr(value, "/../") || (n >= 3 && strcmp(value + n - 3, "/..") == 0))
@@ -319,6 +338,9 @@ static const struct key site_keys[] = {
 	{ "on_cap_failure", set_cap_failure, offsetof(struct wattle_siteconf, on_cap_failure) },
 	{ "report_dir", set_path, offsetof(struct wattle_siteconf, report_dir) },
 	{ "carbon_zone", set_name_or_empty, offsetof(struct wattle_siteconf, carbon_zone) },
+	{ "profile_dir", set_path, offsetof(struct wattle_siteconf, profile_dir) },
+	{ "default_profile", set_profile, offsetof(struct wattle_siteconf, default_profile) },
+	{ "budget_w", set_budget, offsetof(struct wattle_siteconf, budget_w) },
 	{ NULL, NULL, 0 },
 };
 
@@ -339,6 +361,7 @@ static const struct key partition_keys[] = {
 	{ "max_w", set_watts, offsetof(struct wattle_partition, max_w) },
 	{ "default_w", set_watts, offsetof(struct wattle_partition, default_w) },
 	{ "default_charge", set_partition_charge, offsetof(struct wattle_partition, default_charge) },
+	{ "default_profile", set_profile, offsetof(struct wattle_partition, default_profile) },
 	{ NULL, NULL, 0 },
 };
 
@@ -702,6 +725,8 @@ int wattle_siteconf_read(const char *path, struct wattle_siteconf **ret, struct 
 	if (!conf)
 		return wattle_err_set(err, ENOMEM, "%s: out of memory", path);
 	rc = parse_into(path, text, conf, err);
+	if (rc == 0 && !*conf->profile_dir)
+		rc = wattle_profile_store(path, conf->profile_dir, sizeof(conf->profile_dir), err);
 	if (rc < 0)
 		return rc;
 	*ret = conf;
@@ -750,6 +775,28 @@ const struct wattle_class *wattle_siteconf_node_class(const struct wattle_siteco
 		if (!*conf->classes[i].nodes || wattle_host_matches(conf->classes[i].nodes, host))
 			return &conf->classes[i];
 	return NULL;
+}
+
+const char *wattle_siteconf_default_profile(const struct wattle_siteconf *conf, const char *partitions)
+{
+	const struct wattle_partition *partition;
+	char name[WATTLE_NAME_MAX];
+
+	if (!partitions || !*partitions)
+		partitions = conf->default_partition;
+	for (const char *s = partitions; *s; s += *s == ',') {
+		size_t len = strcspn(s, ",");
+
+		if (len < sizeof(name)) {
+			memcpy(name, s, len);
+			name[len] = '\0';
+			partition = wattle_siteconf_partition(conf, name);
+			if (partition && *partition->default_profile)
+				return partition->default_profile;
+		}
+		s += len;
+	}
+	return conf->default_profile;
 }
 
 static const struct wattle_class no_class; /* allows nothing */

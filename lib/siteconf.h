@@ -14,6 +14,9 @@
  *   on_cap_failure = fail       ; fail | drain | continue
  *   report_dir = /var/spool/wattle
  *   carbon_zone = DE
+ *   profile_dir = /etc/wattle/profiles ; missing: "profiles" beside this file
+ *   default_profile = typical   ; for a slowdown whose job has none of its own; missing: none
+ *   budget_w = 50000            ; the licence's total: a job that wants more is refused at once; missing: it waits for ever
  *
  *   [class standard]            ; kinds of nodes; the first class whose list has the node is its class
  *   nodes = n[1-64]             ; missing: every node
@@ -26,6 +29,7 @@
  *   [partition main]
  *   class = standard            ; missing: the first class
  *   min_w, max_w, default_w     ; narrow the class's
+ *   default_profile = nbody     ; missing: the site's
  *   default_charge = node       ; missing: the site's; node where the partition hands out whole nodes
  *
  *   [zone DE]                   ; where `wattle carbon fetch` gets this zone's forecast from
@@ -63,6 +67,7 @@
 
 #include "err.h"
 #include "forecast.h"
+#include "model.h"
 
 #define WATTLE_NAME_MAX 64
 #define WATTLE_CARBON_ZONES_MAX 32
@@ -88,6 +93,7 @@ struct wattle_partition {
 	char class_name[WATTLE_NAME_MAX];
 	uint32_t min_w, max_w, default_w; /* 0: the class's */
 	enum wattle_default_charge default_charge;
+	char default_profile[WATTLE_MODEL_NAME_MAX]; /* "": the site's */
 };
 
 enum wattle_provider { WATTLE_PROVIDER_NONE, WATTLE_PROVIDER_FILE, WATTLE_PROVIDER_ELECTRICITYMAPS, WATTLE_PROVIDER_WATTTIME, WATTLE_PROVIDER_UK };
@@ -130,6 +136,9 @@ struct wattle_siteconf {
 	bool carbon_ruled;           /* there is a [carbon] */
 	struct wattle_carbon_rules carbon;
 	uint32_t n_classes, n_partitions, n_zones;
+	char profile_dir[256];  /* "": wattle_siteconf_parse was not told; wattle_siteconf_read sets it */
+	char default_profile[WATTLE_MODEL_NAME_MAX];
+	uint32_t budget_w;      /* 0: not said */
 	struct wattle_class classes[WATTLE_CLASSES_MAX];
 	struct wattle_partition partitions[WATTLE_PARTITIONS_MAX];
 	struct wattle_carbon_zone zones[WATTLE_CARBON_ZONES_MAX];
@@ -139,7 +148,7 @@ struct wattle_siteconf {
  * partitions within their class, host lists, names. On error *ret is untouched and err says name:line. No globals; thread-safe. */
 int wattle_siteconf_parse(const char *name, const char *text, struct wattle_siteconf *ret, struct wattle_err *err);
 
-/* Reads and parses a root-owned file (file.h's rules). *ret is malloc'd, caller frees with free(). */
+/* Reads and parses a root-owned file (file.h's rules); profile_dir is then always set. *ret is malloc'd, caller frees with free(). */
 int wattle_siteconf_read(const char *path, struct wattle_siteconf **ret, struct wattle_err *err);
 
 /* NULL if there is none. */
@@ -156,6 +165,9 @@ struct wattle_limits {
 	bool default_charge_node;
 };
 void wattle_siteconf_limits(const struct wattle_siteconf *conf, const char *name, struct wattle_limits *ret);
+/* The profile that a job in these partitions (comma-separated, NULL or "": the site's default one) gets if it names none: that of the first
+ * one that has one, else the site's. "" if there is none. */
+const char *wattle_siteconf_default_profile(const struct wattle_siteconf *conf, const char *partitions);
 /* The class of a node, by host name: NULL if no list has it. */
 const struct wattle_class *wattle_siteconf_node_class(const struct wattle_siteconf *conf, const char *host);
 

@@ -39,7 +39,7 @@ static void fuzz_units(const char *text)
 static void fuzz_siteconf(const char *text)
 {
 	cleanup_free struct wattle_siteconf *conf = malloc(sizeof(*conf));
-	const struct wattle_request request = { { WATTLE_WATTS_PERCENT, 70 } };
+	const struct wattle_request request = { .power = { WATTLE_WATTS_PERCENT, 70 } };
 	const struct wattle_facts facts = { .nodes_max = 3, .partitions = "a,b" };
 	struct wattle_decision d;
 	struct wattle_err err = WATTLE_ERR_INIT;

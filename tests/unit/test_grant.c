@@ -14,6 +14,10 @@ static void test_there_and_back(void)
 		{ .watts_w = 1 },
 		{ .watts_w = UINT32_MAX, .nodes_min = UINT32_MAX, .nodes_max = UINT32_MAX, .defaulted = true, .tasks = UINT32_MAX,
 		  .cpus_per_task = UINT32_MAX, .tasks_per_node = UINT32_MAX, .cpus_per_node = UINT32_MAX },
+		{ .watts_w = 312, .profile = "nbody", .slowdown_pct = 4.875 },
+		{ .watts_w = UINT32_MAX, .nodes_min = UINT32_MAX, .nodes_max = UINT32_MAX, .defaulted = true, .tasks = UINT32_MAX,
+		  .cpus_per_task = UINT32_MAX, .tasks_per_node = UINT32_MAX, .cpus_per_node = UINT32_MAX, .slowdown_pct = 123456.789,
+		  .profile = "a23456789012345678901234567890123456789012345678901234567890123" },
 	};
 
 	for (size_t i = 0; i < sizeof(grants) / sizeof(grants[0]); i++) {
@@ -30,6 +34,8 @@ static void test_there_and_back(void)
 		CHECK_INT(back.cpus_per_task, grants[i].cpus_per_task);
 		CHECK_INT(back.tasks_per_node, grants[i].tasks_per_node);
 		CHECK_INT(back.cpus_per_node, grants[i].cpus_per_node);
+		CHECK_STRING(back.profile, grants[i].profile);
+		CU_ASSERT(back.slowdown_pct == grants[i].slowdown_pct);
 	}
 }
 
@@ -42,6 +48,21 @@ static void test_form(void)
 	CHECK_STRING(text, "v1 watts=312 nodes=2-4");
 	CHECK_INT(wattle_grant_format(&grant, text, strlen(text)), -ENOSPC);
 	CHECK_INT(wattle_grant_format(&grant, text, strlen(text) + 1), 0);
+}
+
+static void test_prediction(void)
+{
+	struct wattle_grant grant = { .watts_w = 312, .profile = "nbody", .slowdown_pct = 5.0004 };
+	char text[WATTLE_GRANT_MAX];
+
+	CHECK_INT(wattle_grant_format(&grant, text, sizeof(text)), 0);
+	CHECK_STRING(text, "v1 watts=312 slowdown=5 profile=nbody");
+	grant.slowdown_pct = -1;
+	CHECK_INT(wattle_grant_format(&grant, text, sizeof(text)), -EINVAL);
+	grant.slowdown_pct = 2 * WATTLE_GRANT_SLOWDOWN_MAX_PCT;
+	CHECK_INT(wattle_grant_format(&grant, text, sizeof(text)), -EINVAL);
+	grant = (struct wattle_grant) { .watts_w = 312, .profile = "two words" };
+	CHECK_INT(wattle_grant_format(&grant, text, sizeof(text)), -EINVAL);
 }
 
 static void test_foreign(void)
@@ -59,6 +80,10 @@ static void test_malformed(void)
 		"", "v1", "v1 ", "v2 watts=300", "v11 watts=300", "watts=300", "v1 watts=0", "v1 watts=", "v1 watts=-3", "v1 watts=+3",
 		"v1 watts=3 watts=3", "v1 watts=4294967296", "v1 watts=3.5", "v1 watts=3W", "v1 watts=300 nodes=4", "v1 watts=300 nodes=4-2",
 		"v1 watts=300 nodes=-", "v1 watts=300 default=2", "v1\twatts=300", "v1 watts=00000000300",
+		"v1 watts=300 slowdown=5", "v1 watts=300 profile=nbody", "v1 watts=300 slowdown=-1 profile=nbody",
+		"v1 watts=300 slowdown=nan profile=nbody", "v1 watts=300 slowdown=5% profile=nbody", "v1 watts=300 slowdown=1e7 profile=nbody",
+		"v1 watts=300 slowdown=5 profile=", "v1 watts=300 slowdown=5 profile=../nbody", "v1 watts=300 slowdown=5 profile=a profile=a",
+		"v1 watts=300 slowdown=5 profile=a234567890123456789012345678901234567890123456789012345678901234",
 	};
 	struct wattle_grant grant, before;
 	struct wattle_err err = WATTLE_ERR_INIT;
@@ -84,6 +109,7 @@ static void test_malformed(void)
 static const struct test tests[] = {
 	{ "there and back", test_there_and_back },
 	{ "its form", test_form },
+	{ "a prediction", test_prediction },
 	{ "what a later release may add", test_foreign },
 	{ "malformed ones", test_malformed },
 	{ NULL, NULL },

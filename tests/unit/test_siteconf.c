@@ -22,6 +22,9 @@ static const char full[] =
 	"on_cap_failure = drain\n"
 	"report_dir = /srv/wattle\n"
 	"carbon_zone = DE\n"
+	"profile_dir = /srv/profiles\n"
+	"default_profile = typical\n"
+	"budget_w = 5000\n"
 	"\n"
 	"[carbon]\n"
 	"delay_max = 2d\nwithin = 36h\nmargin = 0\nmin_saving_pct = 0\nslot_budget_w = 4000\n"
@@ -41,6 +44,7 @@ static const char full[] =
 	"[partition batch]\n"
 	"class = standard\n"
 	"max_w = 300\n"
+	"default_profile = nbody\n"
 	"[partition tiny]\n"
 	"class = rest\n"
 	"min_w = 30\n"
@@ -100,6 +104,13 @@ static void test_full(void)
 	CHECK_INT(conf->carbon.spread_pct, 10);
 	CHECK_INT(conf->carbon.resize_overhead_s, 0);
 	CHECK_INT(conf->carbon.switches_max, 7);
+	CHECK_STRING(conf->profile_dir, "/srv/profiles");
+	CHECK_INT(conf->budget_w, 5000);
+	CHECK_STRING(wattle_siteconf_default_profile(conf, NULL), "nbody");
+	CHECK_STRING(wattle_siteconf_default_profile(conf, ""), "nbody");
+	CHECK_STRING(wattle_siteconf_default_profile(conf, "tiny"), "typical");
+	CHECK_STRING(wattle_siteconf_default_profile(conf, "tiny,,batch"), "nbody");
+	CHECK_STRING(wattle_siteconf_default_profile(conf, "unknown"), "typical");
 	CHECK_INT(conf->n_classes, 2);
 	CHECK_INT(conf->n_partitions, 2);
 	CHECK_STRING(conf->classes[0].nodes, "n[1-64],m[1-8]");
@@ -141,6 +152,8 @@ static void test_defaults(void)
 	CHECK_INT(conf->carbon.slot_budget_w, 0);
 	CHECK_STRING(conf->carbon.never_partitions, "");
 	CHECK_INT(conf->classes[0].default_w, 400);
+	CHECK_INT(conf->budget_w, 0);
+	CHECK_STRING(wattle_siteconf_default_profile(conf, "a,b"), "");
 	CHECK_STRING(wattle_siteconf_node_class(conf, "whatever")->name, "a");
 }
 
@@ -204,6 +217,11 @@ static void test_mistakes(void)
 		{ CLASS "[partition p]\ndefault_charge = all\n", "share or node" },
 		{ "[site]\ninteractive_het = maybe\n" CLASS, "allow or refuse" },
 		{ "[site]\non_cap_failure = panic\n" CLASS, "fail, drain or continue" },
+		{ "[site]\nprofile_dir = profiles\n" CLASS, "no absolute path" },
+		{ "[site]\ndefault_profile = a b\n" CLASS, "x:2: \"a b\" is no name of a profile" },
+		{ CLASS "[partition p]\ndefault_profile = ../x\n", "x:6: \"../x\" is no name of a profile" },
+		{ "[site]\nbudget_w = 5kW\n" CLASS, "x:2: \"5kW\" is no plain number" },
+		{ "[site]\nbudget_w = 0\n" CLASS, "x:2: 0 is out of range: 1 to 2147483647" },
 		{ "[site]\nreport_dir = tmp\n" CLASS, "no absolute path" },
 		{ "[site]\nreport_dir = /tmp/../etc\n" CLASS, "no absolute path" },
 	};
