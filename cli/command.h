@@ -71,5 +71,6 @@ int wattle_cmd_check(int argc, char **argv);
 int wattle_cmd_profile(int argc, char **argv);
 int wattle_cmd_plan(int argc, char **argv);
 int wattle_cmd_carbon(int argc, char **argv);
+int wattle_cmd_advise(int argc, char **argv);
 
 #endif

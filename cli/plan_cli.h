@@ -8,6 +8,7 @@
 #include "forecast.h"
 #include "plan.h"
 #include "profile_common.h"
+#include "scaling.h"
 
 /* The configurations that a job may have, from a scaling curve, a profile, or two words. */
 struct plan_sizes {
@@ -28,6 +29,8 @@ struct plan_sizes_said {
 
 /* 0, or an exit status after a line on stderr. */
 int plan_sizes_read(const struct plan_sizes_said *said, struct plan_sizes *ret);
+/* A scaling curve that any user may name, checked. 0, or an exit status after a line on stderr. */
+int plan_curve_read(const char *path, struct wattle_scaling *ret);
 
 /* "3600", in seconds, or "12h", "90m" … false: a line has been printed. */
 bool plan_take_seconds(const char *what, const char *text, double *ret_s);

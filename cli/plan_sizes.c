@@ -95,7 +95,7 @@ static void add(struct plan_sizes *sizes, uint32_t nodes, double cap_w, double t
 		sizes->config[sizes->n++] = (struct wattle_plan_config){ nodes, cap_w, throughput_per_s, power_w };
 }
 
-static int read_curve(const char *path, struct wattle_scaling *ret)
+int plan_curve_read(const char *path, struct wattle_scaling *ret)
 {
 	const struct wattle_file_rule rule = { CURVE_BYTES_MAX, true };
 	struct wattle_err err = WATTLE_ERR_INIT;
@@ -221,7 +221,7 @@ int plan_sizes_read(const struct plan_sizes_said *said, struct plan_sizes *ret)
 	if (status)
 		return status;
 	if (said->curve) {
-		status = read_curve(said->curve, &scaling);
+		status = plan_curve_read(said->curve, &scaling);
 		for (uint32_t i = 0; status == 0 && i < scaling.n; i++)
 			if (scaling.point[i].nodes >= range.min && scaling.point[i].nodes <= range.max)
 				add(ret, scaling.point[i].nodes, 0, scaling.point[i].throughput_per_s, scaling.point[i].power_w);
