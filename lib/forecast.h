@@ -15,6 +15,7 @@
 #define WATTLE_FORECAST_INTENSITY_MAX 5000.0 /* g/kWh: above it is no grid, but a wrong unit */
 #define WATTLE_FORECAST_PRICE_MAX 1e6        /* per MWh, either way */
 #define WATTLE_FORECAST_CACHE_BYTES_MAX (4u * 1024 * 1024)
+#define WATTLE_FORECAST_CACHE_DIR "/var/lib/wattle/carbon" /* ZONE.json */
 
 enum wattle_signal { WATTLE_SIGNAL_UNKNOWN, WATTLE_SIGNAL_AVERAGE, WATTLE_SIGNAL_MARGINAL };
 enum wattle_quantity { WATTLE_QUANTITY_CARBON, WATTLE_QUANTITY_PRICE };
@@ -34,6 +35,7 @@ struct wattle_forecast {
 	uint32_t n_filled;      /* slots that were missing, filled between their neighbours */
 	uint32_t n_estimated;   /* that the source calls estimated */
 	uint32_t n_repeated;    /* rows for a slot that had one: the last counts */
+	uint32_t region;        /* of the UK's answer for one region, its number; else 0 */
 	uint32_t room;          /* of value */
 	double *value;          /* n of them; the caller's memory */
 };
@@ -46,7 +48,10 @@ const char *wattle_signal_name(enum wattle_signal signal);
  * to room values; nothing is allocated, and no library is called: for slurmctld. -EINVAL with name:line, -E2BIG; *ret is then
  * unspecified but for value and room. */
 int wattle_forecast_parse_cache(const char *name, const char *text, struct wattle_forecast *ret, struct wattle_err *err);
-/* The text of it. Returns its length as snprintf does, or -EINVAL for a series that is undated or no intensity. */
+/* The same, but a value may be null, a hole, which becomes NAN: what was, not what will be, is kept with its holes. */
+int wattle_forecast_parse_history(const char *name, const char *text, struct wattle_forecast *ret, struct wattle_err *err);
+/* The text of it; a hole is written as null. Returns its length as snprintf does, or -EINVAL for a series that is undated or holds
+ * an infinity. */
 int64_t wattle_forecast_format_cache(const struct wattle_forecast *f, char *text, size_t size, struct wattle_err *err);
 
 /* The slot that holds a moment, or -1. */

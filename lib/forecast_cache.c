@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +19,7 @@ struct reader {
 	const char *name;
 	const char *begin, *at;
 	struct wattle_err *err;
+	bool holes; /* a value may be null */
 };
 
 __attribute__((format(printf, 2, 3))) static int refuse(const struct reader *r, const char *format, ...)
@@ -166,6 +168,12 @@ static int read_values(struct reader *r, struct wattle_forecast *f)
 
 		if (f->n == f->room)
 			return wattle_err_set(r->err, E2BIG, "%s: more than %u values", r->name, f->room);
+		blanks(r);
+		if (r->holes && strncmp(r->at, "null", 4) == 0) {
+			r->at += 4;
+			f->value[f->n++] = NAN;
+			continue;
+		}
 		/* what is out of range for an intensity is known when the unit is */
 		rc = read_number(r, "a value", -WATTLE_FORECAST_PRICE_MAX, WATTLE_FORECAST_PRICE_MAX, &f->value[f->n]);
 		if (rc < 0)
@@ -272,9 +280,9 @@ static int judge(const struct reader *r, struct wattle_forecast *f, unsigned see
 	return 0;
 }
 
-int wattle_forecast_parse_cache(const char *name, const char *text, struct wattle_forecast *ret, struct wattle_err *err)
+static int parse(const char *name, const char *text, bool holes, struct wattle_forecast *ret, struct wattle_err *err)
 {
-	struct reader r = { name, text, text, err };
+	struct reader r = { name, text, text, err, holes };
 	struct wattle_forecast f = { .value = ret->value, .room = ret->room, .dated = true, .source = "forecast cache" };
 	unsigned seen = 0;
 	int rc;
@@ -300,6 +308,16 @@ int wattle_forecast_parse_cache(const char *name, const char *text, struct wattl
 		return rc;
 	*ret = f;
 	return 0;
+}
+
+int wattle_forecast_parse_cache(const char *name, const char *text, struct wattle_forecast *ret, struct wattle_err *err)
+{
+	return parse(name, text, false, ret, err);
+}
+
+int wattle_forecast_parse_history(const char *name, const char *text, struct wattle_forecast *ret, struct wattle_err *err)
+{
+	return parse(name, text, true, ret, err);
 }
 
 struct writer {
@@ -333,7 +351,9 @@ int64_t wattle_forecast_format_cache(const struct wattle_forecast *f, char *text
 		put(&w, " \"issued\": \"%s\",", wattle_instant_format(f->issued_s, moment));
 	put(&w, " \"slot_s\": %" PRIu32 ", \"start\": \"%s\",\n \"values\": [", f->slot_s, wattle_instant_format(f->start_s, moment));
 	for (uint32_t i = 0; i < f->n; i++) {
-		if (wattle_decimal_print(number, sizeof(number), f->value[i], 10) < 0)
+		if (isnan(f->value[i]))
+			memcpy(number, "null", sizeof("null"));
+		else if (wattle_decimal_print(number, sizeof(number), f->value[i], 10) < 0)
 			return wattle_err_set(err, EINVAL, "value %u is no number", i);
 		put(&w, "%s%s", i == 0 ? "" : i % 12 ? ", " : ",\n  ", number);
 	}

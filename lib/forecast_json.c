@@ -175,7 +175,7 @@ static int read_uk_entries(struct forecast_rows *rows, struct json_object *array
 			return forecast_refuse(rows, (uint32_t) i + 1, err,
 					       "this is the answer for all regions: ask for one, /regional/intensity/FROM/fw48h/regionid/N");
 		/* past half hours: what was measured */
-		if (get(intensity, "actual"))
+		if (rows->series == WATTLE_SERIES_ACTUAL || (rows->series == WATTLE_SERIES_BEST && get(intensity, "actual")))
 			value = get(intensity, "actual");
 		rc = take(rows, entry, (uint32_t) i + 1, "from", value, 1, err);
 		if (rc < 0)
@@ -186,8 +186,12 @@ static int read_uk_entries(struct forecast_rows *rows, struct json_object *array
 
 static int read_uk_region(struct forecast_rows *rows, struct json_object *region, struct wattle_err *err)
 {
+	struct json_object *id = get(region, "regionid");
+
 	set_carbon(rows, "UK Carbon Intensity, regional", WATTLE_SIGNAL_AVERAGE);
 	set_zone(rows, get_text(region, "shortname"));
+	if (json_object_is_type(id, json_type_int) && json_object_get_int(id) > 0)
+		rows->head.region = (uint32_t) json_object_get_int(id);
 	rows->slot_s = 1800;
 	return read_uk_entries(rows, get_array(region, "data"), err);
 }

@@ -29,7 +29,7 @@ static int parse_cache(const char *name, const char *text, struct wattle_forecas
 	f.value = calloc(f.room, sizeof(*f.value));
 	if (!f.value)
 		return wattle_err_set(err, ENOMEM, "out of memory for %s", name);
-	rc = wattle_forecast_parse_cache(name, text, &f, err);
+	rc = wattle_forecast_parse_history(name, text, &f, err);
 	if (rc < 0)
 		free(f.value);
 	else
@@ -40,7 +40,13 @@ static int parse_cache(const char *name, const char *text, struct wattle_forecas
 int wattle_forecast_parse(const char *name, char *text, size_t len, const struct wattle_forecast_wish *wish,
 			  struct wattle_forecast *ret, struct wattle_err *err)
 {
-	struct forecast_rows rows = { .name = name };
+	return wattle_forecast_parse_series(name, text, len, wish, WATTLE_SERIES_BEST, ret, err);
+}
+
+int wattle_forecast_parse_series(const char *name, char *text, size_t len, const struct wattle_forecast_wish *wish,
+				 enum wattle_series series, struct wattle_forecast *ret, struct wattle_err *err)
+{
+	struct forecast_rows rows = { .name = name, .series = series };
 	int rc;
 
 	if (strlen(text) != len)

@@ -193,7 +193,8 @@ int forecast_settle(struct forecast_rows *rows, struct wattle_forecast *ret, str
 		if (count[i] == 0)
 			f.value[i] = NAN;
 	free(count);
-	fill_gaps(&f);
+	if (rows->series != WATTLE_SERIES_ACTUAL)
+		fill_gaps(&f);
 	rc = judge_unit(rows, &f, err);
 	if (rc < 0) {
 		free(f.value);

@@ -20,6 +20,7 @@ struct forecast_row {
 struct forecast_rows {
 	const char *name;
 	bool json;          /* "entry" instead of "line" in messages */
+	enum wattle_series series;
 	bool zoned;         /* every time so far named its zone, or the header says UTC */
 	uint32_t slot_s;    /* what the source says; 0: to be found out */
 	uint32_t n, room;
