@@ -23,7 +23,7 @@
 #define COLUMNS 64
 #define ROWS 10
 #define EIGHTHS 8
-#define CACHE_DIR "/var/lib/wattle/carbon"
+#define CACHE_DIR WATTLE_FORECAST_CACHE_DIR
 
 static bool zone_name_valid(const char *zone)
 {

@@ -6,6 +6,7 @@
 #include "plan_cli.h"
 
 static const struct wattle_command commands[] = {
+	{ "fetch", wattle_cmd_carbon_fetch, "ask the providers for forecasts" },
 	{ "show", wattle_cmd_carbon_show, "draw a forecast" },
 };
 

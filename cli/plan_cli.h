@@ -50,6 +50,7 @@ void plan_print_table(const struct plan_printed *p);
 /* "2026-05-08 21:00", or "slot 17" of a series without dates. Returns buf. */
 const char *plan_moment(const struct wattle_forecast *f, double at_s, char *buf, size_t size);
 
+int wattle_cmd_carbon_fetch(int argc, char **argv);
 int wattle_cmd_carbon_show(int argc, char **argv);
 
 #endif
