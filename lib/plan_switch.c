@@ -13,6 +13,8 @@
 #define CONFIGS_MIN 8u
 #define MU_STEPS 44
 #define PRICE_STEPS 20
+#define QUICK_MU_STEPS 14
+#define QUICK_PRICE_STEPS 7
 
 struct search {
 	struct plan_work *work;
@@ -250,15 +252,30 @@ static double greatest_mu(const struct search *s)
 	return 1e6 * weight * per_work;
 }
 
+/* Under the least cost of a unit of work, so that the few steps of a quick search are spent where they tell. */
+static double least_mu(const struct search *s)
+{
+	const struct plan_work *work = s->work;
+	double weight = INFINITY, per_work = INFINITY;
+
+	for (uint32_t i = 0; i < work->usable; i++)
+		weight = fmin(weight, work->span[i].weight);
+	for (uint32_t i = 0; i < s->n_configs; i++)
+		per_work = fmin(per_work, config_at(work, i)->power_w / config_at(work, i)->throughput_per_s);
+	return weight * per_work / 16;
+}
+
 /* Bisects mu for one price. Returns the switches of the plan in which it ends. */
 static uint32_t search_mu(struct search *s, double price)
 {
 	struct plan_work *work = s->work;
-	double target = work->problem->work, high = greatest_mu(s), low = high * 1e-16;
+	bool quick = work->problem->quick;
+	unsigned steps = quick ? QUICK_MU_STEPS : MU_STEPS;
+	double target = work->problem->work, high = greatest_mu(s), low = quick ? least_mu(s) : high * 1e-16;
 	uint32_t switches = 0;
 
 	s->price = price;
-	for (unsigned step = 0; step < MU_STEPS && high / low > 1 + 1e-10; step++) {
+	for (unsigned step = 0; step < steps && high / low > 1 + 1e-10; step++) {
 		double mu = step == 0 ? high : sqrt(low * high), done;
 		uint32_t n;
 
@@ -273,7 +290,7 @@ static uint32_t search_mu(struct search *s, double price)
 		}
 		high = mu;
 		/* trimming is worth its time where little is to be trimmed */
-		if (done > 1.5 * target && step + 8 < MU_STEPS)
+		if (done > 1.5 * target && step + 8 < steps)
 			continue;
 		n = trim_edges(work, work->trial, n);
 		switches = count_switches(work, work->trial, n);
@@ -293,7 +310,7 @@ static void search_price(struct search *s)
 		return;
 	high = greatest_mu(s) * work->problem->work;
 	low = high * 1e-14;
-	for (unsigned step = 0; step < PRICE_STEPS; step++) {
+	for (unsigned step = 0; step < (work->problem->quick ? QUICK_PRICE_STEPS : PRICE_STEPS); step++) {
 		double price = sqrt(low * high);
 
 		if (search_mu(s, price) <= work->problem->switches_max)
@@ -358,7 +375,7 @@ void plan_scale_switching(struct plan_work *work, struct wattle_plan *plan)
 		plan_start(work, k, &run);
 		offer(&s, run.entry, run.n_entries);
 	}
-	if ((uint64_t) n * work->usable <= CELLS_MAX / 100)
+	if (!work->problem->quick && (uint64_t) n * work->usable <= CELLS_MAX / 100)
 		for (uint32_t k = 0; k < n; k++)
 			search_config(&s, k);
 	else
