@@ -56,7 +56,7 @@ static int read_name(struct wattle_zone *zone)
 	return 0;
 }
 
-static void read_limit(struct wattle_zone *zone, uint32_t constraint, bool all)
+static void read_limit(struct wattle_zone *zone, uint32_t constraint, bool max)
 {
 	struct wattle_limit *limit = &zone->limit[constraint];
 	int rc = powercap_sysfs_constraint_get_power_limit_uw(zone->control, &zone->index, 1, constraint, &limit->now_uw);
@@ -64,7 +64,7 @@ static void read_limit(struct wattle_zone *zone, uint32_t constraint, bool all)
 	limit->present = rc == 0;
 	/* A constraint that is not there is no error: many parts have one alone. */
 	limit->error = rc == -ENOENT ? 0 : rc;
-	if (!all || !limit->present || powercap_sysfs_constraint_get_max_power_uw(zone->control, &zone->index, 1, constraint, &limit->max_uw) < 0)
+	if (!max || !limit->present || powercap_sysfs_constraint_get_max_power_uw(zone->control, &zone->index, 1, constraint, &limit->max_uw) < 0)
 		limit->max_uw = 0;
 }
 
@@ -91,7 +91,7 @@ static void note_error(int rc, const struct wattle_zone *zone, const char *what,
 }
 
 /* Adds the zone if it is a package. A zone without a readable name may be one: it is kept under its kernel name. */
-static void add_zone(struct wattle_zones *zones, const char *control, uint32_t index, bool all, int *first, struct wattle_err *err)
+static void add_zone(struct wattle_zones *zones, const char *control, uint32_t index, unsigned parts, int *first, struct wattle_err *err)
 {
 	struct wattle_zone *zone = &zones->zone[zones->n];
 	int rc;
@@ -111,16 +111,17 @@ static void add_zone(struct wattle_zones *zones, const char *control, uint32_t i
 		return;
 	}
 	for (uint32_t c = 0; c < WATTLE_CONSTRAINTS; c++) {
-		read_limit(zone, c, all);
+		read_limit(zone, c, parts & WATTLE_READ_MAX);
 		if (zone->limit[c].error)
 			note_error(zone->limit[c].error, zone, CONSTRAINT_NAME[c], first, err);
 	}
-	read_enabled(zone);
-	if (all)
+	if (parts & WATTLE_READ_ENABLED)
+		read_enabled(zone);
+	if (parts & WATTLE_READ_ENERGY)
 		read_energy(zone);
 }
 
-static int read_control(struct wattle_zones *zones, const char *control, bool all, struct wattle_err *err)
+static int read_control(struct wattle_zones *zones, const char *control, unsigned parts, struct wattle_err *err)
 {
 	char path[sizeof(POWERCAP_DIR) + 32];
 	__attribute__((cleanup(cleanup_closedir))) DIR *dir = NULL;
@@ -140,7 +141,7 @@ static int read_control(struct wattle_zones *zones, const char *control, bool al
 		if (!entry)
 			break;
 		if (zones->n < WATTLE_ZONES_MAX && zone_index(entry->d_name, control, &index))
-			add_zone(zones, control, index, all, &first, err);
+			add_zone(zones, control, index, parts, &first, err);
 	}
 	if (errno != 0 && first == 0)
 		first = wattle_err_set(err, errno, "can't list %s: %s", path, strerror(errno));
@@ -164,14 +165,14 @@ static int by_name(const void *a, const void *b)
 	return strverscmp(x->name, y->name);
 }
 
-static int read_zones(struct wattle_zones *ret, bool all, struct wattle_err *err)
+int wattle_zones_read_parts(struct wattle_zones *ret, unsigned parts, struct wattle_err *err)
 {
 	static const char *const control[] = { "intel-rapl", "intel-rapl-mmio" };
 	int rc = 0;
 
 	ret->n = 0;
 	for (size_t i = 0; i < sizeof(control) / sizeof(control[0]) && ret->n == 0 && rc == 0; i++)
-		rc = read_control(ret, control[i], all, err);
+		rc = read_control(ret, control[i], parts, err);
 	qsort(ret->zone, ret->n, sizeof(ret->zone[0]), by_name);
 	if (rc == 0 && !has_limit(ret))
 		return wattle_err_set(err, ENODEV, ret->n ?
@@ -182,12 +183,7 @@ static int read_zones(struct wattle_zones *ret, bool all, struct wattle_err *err
 
 int wattle_zones_read(struct wattle_zones *ret, struct wattle_err *err)
 {
-	return read_zones(ret, true, err);
-}
-
-int wattle_zones_read_limits(struct wattle_zones *ret, struct wattle_err *err)
-{
-	return read_zones(ret, false, err);
+	return wattle_zones_read_parts(ret, WATTLE_READ_ENABLED | WATTLE_READ_MAX | WATTLE_READ_ENERGY, err);
 }
 
 void wattle_zones_refresh(struct wattle_zones *zones)

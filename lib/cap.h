@@ -42,8 +42,12 @@ struct wattle_zones {
  * can't be read: -EIO/-EACCES/-ENODATA, err names the first. *ret always holds what could be read: zones that are there
  * with limits that are not have limit[].error set. */
 int wattle_zones_read(struct wattle_zones *ret, struct wattle_err *err);
-/* The same without counters and max_uw, for half the files: what a change of limits needs. */
-int wattle_zones_read_limits(struct wattle_zones *ret, struct wattle_err *err);
+/* The same, with only those parts beside the limits: each is a file a zone, which is what a hook's time goes into. What was not read
+ * is as if the hardware did not say. */
+#define WATTLE_READ_ENABLED 1u /* disabled */
+#define WATTLE_READ_MAX 2u     /* limit[].max_uw */
+#define WATTLE_READ_ENERGY 4u  /* energy_uj, energy_range_uj */
+int wattle_zones_read_parts(struct wattle_zones *ret, unsigned parts, struct wattle_err *err);
 /* Reads counters and long_term limits of zones found before once more; a zone that is gone has energy_present false. */
 void wattle_zones_refresh(struct wattle_zones *zones);
 

@@ -157,8 +157,7 @@ static int make_step_begin(struct lease *lease, const struct change *change, str
 			    "wattle: %u W asked for, %u W granted to job %u: the step runs at %u W", (unsigned) change->watts_w,
 			    (unsigned) job->grant_w, (unsigned) change->job_id, (unsigned) job->grant_w);
 	lease->dirty = true;
-	/* The first holder comes right after the prolog, which has just written and read back; later steps look again. */
-	lease->light = job->pending;
+	lease->light = true;
 	job->pending = false;
 	step = lease_step_find(lease->book, change->job_id, change->step_id, change->proc);
 	if (!step)

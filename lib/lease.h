@@ -109,6 +109,7 @@ struct wattle_lease_limit {
 struct wattle_book {
 	char boot_id[37];
 	uint32_t n_jobs, n_steps, n_limits;
+	uint32_t room_jobs, room_steps; /* how many the lists below can hold */
 	struct wattle_lease_job *job;     /* point into the same allocation */
 	struct wattle_lease_step *step;
 	struct wattle_lease_limit *limit;

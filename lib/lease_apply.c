@@ -402,7 +402,8 @@ static int journal_intents(struct apply *apply, struct wattle_err *err)
 static void read_zones(struct apply *apply)
 {
 	struct wattle_err why = WATTLE_ERR_INIT;
-	int rc = wattle_zones_read_limits(&apply->zones, &why);
+	/* A baseline is given back whether it binds or not. */
+	int rc = wattle_zones_read_parts(&apply->zones, apply->effective_w ? WATTLE_READ_ENABLED : 0, &why);
 	char text[400];
 
 	look(apply);

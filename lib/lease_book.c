@@ -12,24 +12,26 @@
 #define BOOK_VERSION 1
 #define JSON_DEPTH 4
 
-/* One allocation, mostly untouched zero pages: too large for a thread's stack. */
+/* One allocation, no larger than what a call can come to: each page of it is cleared by the kernel once a call. */
 struct whole_book {
 	struct wattle_book book;
-	struct wattle_lease_job job[WATTLE_JOBS_MAX];
-	struct wattle_lease_step step[WATTLE_STEPS_MAX];
 	struct wattle_lease_limit limit[LEASE_LIMITS_MAX];
+	struct wattle_lease_job job[]; /* and the steps behind them */
 };
 
-struct wattle_book *lease_book_new(const char *boot_id)
+struct wattle_book *lease_book_new(const char *boot_id, uint32_t room_jobs, uint32_t room_steps)
 {
-	struct whole_book *whole = calloc(1, sizeof(*whole));
+	struct whole_book *whole = calloc(1, sizeof(*whole) + room_jobs * sizeof(struct wattle_lease_job) +
+						     room_steps * sizeof(struct wattle_lease_step));
 
 	if (!whole)
 		return NULL;
 	snprintf(whole->book.boot_id, sizeof(whole->book.boot_id), "%s", boot_id);
-	whole->book.job = whole->job;
-	whole->book.step = whole->step;
+	whole->book.room_jobs = room_jobs;
+	whole->book.room_steps = room_steps;
 	whole->book.limit = whole->limit;
+	whole->book.job = whole->job;
+	whole->book.step = (struct wattle_lease_step *) (void *) (whole->job + room_jobs);
 	return &whole->book;
 }
 
@@ -200,8 +202,17 @@ static int take_lists(struct json_object *jobs, struct json_object *steps, struc
 	return 0;
 }
 
-int lease_book_parse(const char *text, size_t len, struct wattle_book *ret, struct wattle_err *err)
+/* Each call makes one entry at most. More entries than there may be find no room, and are refused with it. */
+static uint32_t room_for(struct json_object *list, uint32_t most)
 {
+	size_t n = json_object_array_length(list);
+
+	return n < most ? (uint32_t) n + 1 : most;
+}
+
+int lease_book_parse(const char *text, size_t len, struct wattle_book **ret, struct wattle_err *err)
+{
+	cleanup_free struct wattle_book *book = NULL;
 	cleanup_json struct json_object *object = wattle_json_parse(text, len, JSON_DEPTH);
 	struct json_object *jobs, *steps, *limits;
 	uint64_t version;
@@ -218,9 +229,13 @@ int lease_book_parse(const char *text, size_t len, struct wattle_book *ret, stru
 	if (wattle_json_text(object, "boot_id", boot_id, sizeof(boot_id)) < 0 || strspn(boot_id, "0123456789abcdef-") != 36 || !jobs ||
 	    !steps || !limits)
 		return wattle_err_set(err, EINVAL, "boot_id, jobs, steps or limits is missing or of the wrong type");
-	memcpy(ret->boot_id, boot_id, sizeof(boot_id));
-	rc = take_lists(jobs, steps, limits, ret, err);
+	book = lease_book_new(boot_id, room_for(jobs, WATTLE_JOBS_MAX), room_for(steps, WATTLE_STEPS_MAX));
+	if (!book)
+		return wattle_err_set(err, ENOMEM, "out of memory for the lease book");
+	rc = take_lists(jobs, steps, limits, book, err);
 	if (rc < 0)
-		ret->n_jobs = ret->n_steps = ret->n_limits = 0;
-	return rc;
+		return rc;
+	*ret = book;
+	book = NULL;
+	return 0;
 }

@@ -15,8 +15,8 @@ struct wattle_lease_job *lease_job_find(const struct wattle_book *book, uint32_t
 
 int lease_job_add(struct wattle_book *book, const struct wattle_lease_job *job, struct wattle_err *err)
 {
-	if (book->n_jobs >= WATTLE_JOBS_MAX)
-		return wattle_err_set(err, ENOBUFS, "the lease book is full: %d jobs on this node", WATTLE_JOBS_MAX);
+	if (book->n_jobs >= book->room_jobs)
+		return wattle_err_set(err, ENOBUFS, "the lease book is full: %u jobs on this node", (unsigned) book->room_jobs);
 	book->job[book->n_jobs++] = *job;
 	return 0;
 }
@@ -68,8 +68,8 @@ struct wattle_lease_step *lease_step_find(const struct wattle_book *book, uint32
 
 int lease_step_add(struct wattle_book *book, const struct wattle_lease_step *step, struct wattle_err *err)
 {
-	if (book->n_steps >= WATTLE_STEPS_MAX)
-		return wattle_err_set(err, ENOBUFS, "the lease book is full: %d steps on this node", WATTLE_STEPS_MAX);
+	if (book->n_steps >= book->room_steps)
+		return wattle_err_set(err, ENOBUFS, "the lease book is full: %u steps on this node", (unsigned) book->room_steps);
 	book->step[book->n_steps++] = *step;
 	return 0;
 }

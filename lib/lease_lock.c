@@ -2,19 +2,15 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
-#include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <time.h>
 
 #include "cleanup.h"
 #include "lease_private.h"
-
-#define STACK_BYTES (256 * 1024)
+#include "thread.h"
 
 struct waiter {
 	int fd, error;
@@ -33,27 +29,6 @@ static void *stand_in_line(void *arg)
 			break;
 		}
 	return NULL;
-}
-
-/* Signals are the calling program's: none is taken here. */
-static int start(pthread_t *ret, struct waiter *waiter)
-{
-	pthread_attr_t attr;
-	sigset_t all, before;
-	int rc = pthread_attr_init(&attr);
-
-	if (rc)
-		return rc;
-	rc = pthread_attr_setstacksize(&attr, STACK_BYTES);
-	sigfillset(&all);
-	if (!rc)
-		rc = pthread_sigmask(SIG_SETMASK, &all, &before);
-	if (!rc) {
-		rc = pthread_create(ret, &attr, stand_in_line, waiter);
-		pthread_sigmask(SIG_SETMASK, &before, NULL);
-	}
-	pthread_attr_destroy(&attr);
-	return rc;
 }
 
 /* Who has the lock and how many want it, as /proc/locks tells; 0 what it does not tell. */
@@ -94,24 +69,9 @@ static int busy(int fd, uint32_t wait_ms, const char *path, struct wattle_err *e
 			      "see what that process does (fuser -v %s)", path, by, waiting, (unsigned) wait_ms, path);
 }
 
-static struct timespec from_now(uint32_t wait_ms)
-{
-	struct timespec until;
-
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += wait_ms / 1000;
-	until.tv_nsec += (long) (wait_ms % 1000) * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
-	return until;
-}
-
 int lease_lock(int fd, uint32_t wait_ms, const char *path, struct wattle_err *err)
 {
 	struct waiter waiter = { .fd = fd };
-	struct timespec until = from_now(wait_ms);
 	pthread_t thread;
 	int rc;
 
@@ -119,11 +79,10 @@ int lease_lock(int fd, uint32_t wait_ms, const char *path, struct wattle_err *er
 		return 0;
 	if (errno != EWOULDBLOCK && errno != EINTR)
 		return wattle_err_set(err, errno, "can't lock %s: %s", path, strerror(errno));
-	rc = start(&thread, &waiter);
-	if (rc)
-		return wattle_err_set(err, rc, "can't wait for %s: no thread: %s", path, strerror(rc));
-	rc = pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until);
-	if (rc) {
+	rc = wattle_thread_start(&thread, stand_in_line, &waiter);
+	if (rc < 0)
+		return wattle_err_set(err, -rc, "can't wait for %s: no thread: %s", path, strerror(-rc));
+	if (!wattle_thread_wait(thread, wait_ms)) {
 		/* Told while the line still has us in it; the lock, if it came just now, goes back with the descriptor. */
 		rc = busy(fd, wait_ms, path, err);
 		pthread_cancel(thread);

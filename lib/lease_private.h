@@ -36,12 +36,13 @@ void lease_event(struct wattle_outcome *outcome, enum wattle_event_kind kind, ui
 
 /* --- lease_book.c: pure --- */
 
-/* An empty book of this boot with room for everything; NULL: no memory. Freed with free(). */
-struct wattle_book *lease_book_new(const char *boot_id);
+/* An empty book of this boot with that much room; NULL: no memory. Freed with free(). */
+struct wattle_book *lease_book_new(const char *boot_id, uint32_t room_jobs, uint32_t room_steps);
 /* *ret is malloc'd, caller frees; -ENOMEM. */
 int lease_book_format(const struct wattle_book *book, char **ret_text, size_t *ret_len);
-/* Fills an empty book. -EINVAL with err: not to be believed, in any part. */
-int lease_book_parse(const char *text, size_t len, struct wattle_book *ret, struct wattle_err *err);
+/* *ret is malloc'd, with room for one more job and step than the text has, if there may be more; caller frees. -EINVAL with err: not to be
+ * believed, in any part; -ENOMEM. */
+int lease_book_parse(const char *text, size_t len, struct wattle_book **ret, struct wattle_err *err);
 
 /* --- lease_lock.c --- */
 

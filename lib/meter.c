@@ -144,7 +144,7 @@ int wattle_meter_follow(struct wattle_meter *meter, struct wattle_zones *zones, 
 	int rc = 0;
 
 	if (zones->n == 0)
-		rc = wattle_zones_read(zones, err);
+		rc = wattle_zones_read_parts(zones, WATTLE_READ_ENERGY, err);
 	else
 		wattle_zones_refresh(zones);
 	return feed(meter, zones, rc, capped, err);

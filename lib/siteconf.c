@@ -664,7 +664,6 @@ static int check_whole(struct reader *r)
 
 static void set_defaults(struct wattle_siteconf *conf)
 {
-	memset(conf, 0, sizeof(*conf));
 	conf->charge = WATTLE_CHARGE_LICENCE;
 	conf->on_cap_failure = WATTLE_CAP_FAIL;
 	snprintf(conf->licence, sizeof(conf->licence), "power");
@@ -676,7 +675,7 @@ static void set_defaults(struct wattle_siteconf *conf)
 	};
 }
 
-/* conf is scratch here: what it holds after an error is nobody's. */
+/* conf is all zeros, and scratch: what it holds after an error is nobody's. */
 static int parse_into(const char *name, const char *text, struct wattle_siteconf *conf, struct wattle_err *err)
 {
 	struct wattle_err own = WATTLE_ERR_INIT;
@@ -698,14 +697,27 @@ static int parse_into(const char *name, const char *text, struct wattle_siteconf
 	return -own.code;
 }
 
-int wattle_siteconf_parse(const char *name, const char *text, struct wattle_siteconf *ret, struct wattle_err *err)
+int wattle_siteconf_new(const char *name, const char *text, struct wattle_siteconf **ret, struct wattle_err *err)
 {
-	cleanup_free struct wattle_siteconf *conf = malloc(sizeof(*conf));
+	/* Large and mostly empty: pages that nothing is written to cost nothing. */
+	cleanup_free struct wattle_siteconf *conf = calloc(1, sizeof(*conf));
 	int rc;
 
 	if (!conf)
 		return wattle_err_set(err, ENOMEM, "%s: out of memory", name);
 	rc = parse_into(name, text, conf, err);
+	if (rc < 0)
+		return rc;
+	*ret = conf;
+	conf = NULL;
+	return 0;
+}
+
+int wattle_siteconf_parse(const char *name, const char *text, struct wattle_siteconf *ret, struct wattle_err *err)
+{
+	cleanup_free struct wattle_siteconf *conf = NULL;
+	int rc = wattle_siteconf_new(name, text, &conf, err);
+
 	if (rc == 0)
 		*ret = *conf;
 	return rc;
@@ -716,15 +728,10 @@ int wattle_siteconf_read(const char *path, struct wattle_siteconf **ret, struct 
 	const struct wattle_file_rule rule = { .max_bytes = WATTLE_CONF_BYTES_MAX };
 	cleanup_free struct wattle_siteconf *conf = NULL;
 	cleanup_free char *text = NULL;
-	int rc;
+	int rc = wattle_file_read(path, &rule, &text, NULL, NULL, err);
 
-	rc = wattle_file_read(path, &rule, &text, NULL, NULL, err);
-	if (rc < 0)
-		return rc;
-	conf = malloc(sizeof(*conf));
-	if (!conf)
-		return wattle_err_set(err, ENOMEM, "%s: out of memory", path);
-	rc = parse_into(path, text, conf, err);
+	if (rc == 0)
+		rc = wattle_siteconf_new(path, text, &conf, err);
 	if (rc == 0 && !*conf->profile_dir)
 		rc = wattle_profile_store(path, conf->profile_dir, sizeof(conf->profile_dir), err);
 	if (rc < 0)

@@ -148,6 +148,9 @@ struct wattle_siteconf {
  * partitions within their class, host lists, names. On error *ret is untouched and err says name:line. No globals; thread-safe. */
 int wattle_siteconf_parse(const char *name, const char *text, struct wattle_siteconf *ret, struct wattle_err *err);
 
+/* The same into a new one: *ret is malloc'd, caller frees with free(). */
+int wattle_siteconf_new(const char *name, const char *text, struct wattle_siteconf **ret, struct wattle_err *err);
+
 /* Reads and parses a root-owned file (file.h's rules); profile_dir is then always set. *ret is malloc'd, caller frees with free(). */
 int wattle_siteconf_read(const char *path, struct wattle_siteconf **ret, struct wattle_err *err);
 

@@ -2,32 +2,8 @@
 #include "config.h"
 
 #include <dlfcn.h>
-#include <signal.h>
-#include <time.h>
 
 #include "bounded.h"
-
-#define STACK_BYTES (256 * 1024)
-
-int wattle_thread_start(pthread_t *ret, void *(*run)(void *arg), void *arg)
-{
-	pthread_attr_t attr;
-	sigset_t all, before;
-	int rc = pthread_attr_init(&attr);
-
-	if (rc)
-		return -rc;
-	rc = pthread_attr_setstacksize(&attr, STACK_BYTES);
-	sigfillset(&all);
-	if (!rc)
-		rc = pthread_sigmask(SIG_SETMASK, &all, &before);
-	if (!rc) {
-		rc = pthread_create(ret, &attr, run, arg);
-		pthread_sigmask(SIG_SETMASK, &before, NULL);
-	}
-	pthread_attr_destroy(&attr);
-	return -rc;
-}
 
 static void pin_plugin(void)
 {
@@ -40,16 +16,7 @@ static void pin_plugin(void)
 
 bool wattle_thread_join(pthread_t thread, uint32_t wait_ms)
 {
-	struct timespec until;
-
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += wait_ms / 1000;
-	until.tv_nsec += (long) (wait_ms % 1000) * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
-	if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) == 0)
+	if (wattle_thread_wait(thread, wait_ms))
 		return true;
 	pin_plugin();
 	pthread_detach(thread);

@@ -4,12 +4,7 @@
 
 /* Threads of a plugin that must neither hold up slurmstepd nor outlive their code. */
 
-#include <pthread.h>
-#include <stdbool.h>
-#include <stdint.h>
-
-/* Starts a thread with all signals blocked and a small stack. 0 or -errno. */
-int wattle_thread_start(pthread_t *ret, void *(*run)(void *arg), void *arg);
+#include "thread.h"
 
 /* Waits for a thread at most wait_ms. False: it is still stuck (a dead network file system); it is left behind and this plugin is
  * pinned in memory, as Slurm would unload it under the thread. */

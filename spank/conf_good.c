@@ -18,11 +18,11 @@
 
 static const struct wattle_file_rule rule = { .max_bytes = WATTLE_CONF_BYTES_MAX };
 
-static int read_and_parse(const char *path, char **ret_text, struct wattle_siteconf *ret, struct wattle_err *err)
+static int read_and_parse(const char *path, char **ret_text, struct wattle_siteconf **ret, struct wattle_err *err)
 {
 	int rc = wattle_file_read(path, &rule, ret_text, NULL, NULL, err);
 
-	return rc < 0 ? rc : wattle_siteconf_parse(path, *ret_text, ret, err);
+	return rc < 0 ? rc : wattle_siteconf_new(path, *ret_text, ret, err);
 }
 
 /* Only when it changed, and only if nobody holds the folder: all writers have the same temporary file. Who is busy there comes by
@@ -46,7 +46,6 @@ static void keep(const char *run_dir, const char *good_path, const char *text)
 int wattle_conf_good_read(const char *path, const char *run_dir, struct wattle_siteconf **ret, struct wattle_err *why,
 			  struct wattle_err *err)
 {
-	cleanup_free struct wattle_siteconf *conf = NULL;
 	cleanup_free char *text = NULL, *good_text = NULL;
 	char good_path[512];
 	int n = snprintf(good_path, sizeof(good_path), "%s/" FILE_NAME, run_dir), rc;
@@ -54,17 +53,12 @@ int wattle_conf_good_read(const char *path, const char *run_dir, struct wattle_s
 	why->code = 0;
 	if (n < 0 || (size_t) n >= sizeof(good_path))
 		return wattle_err_set(err, ENAMETOOLONG, "%s: name too long", run_dir);
-	conf = malloc(sizeof(*conf));
-	if (!conf)
-		return wattle_err_set(err, ENOMEM, "%s: out of memory", path);
-	rc = read_and_parse(path, &text, conf, err);
+	rc = read_and_parse(path, &text, ret, err);
 	if (rc == 0)
 		keep(run_dir, good_path, text);
-	else if (read_and_parse(good_path, &good_text, conf, NULL) == 0)
+	else if (read_and_parse(good_path, &good_text, ret, NULL) == 0)
 		*why = *err;
 	else
 		return rc;
-	*ret = conf;
-	conf = NULL;
 	return 0;
 }

@@ -387,10 +387,10 @@ static void test_admin_raises(void)
 	own.uw[1][0] = 160000000;
 	run_job();
 	set_limit(1, 0, own.uw[1][0]);
-	answer = step(RIG_STEP_BEGIN, 0);
+	answer = sweep();
 	want_event("seen", &answer, WATTLE_EVENT_FOREIGN, "zone package-1 long_term: reads 160.000 W, wrote 120.000 W");
 	want_effective("the cap holds", 300);
-	answer = step(RIG_STEP_BEGIN, 0);
+	answer = sweep();
 	if (has_event(&answer, WATTLE_EVENT_FOREIGN, ""))
 		fail("told twice");
 	actor_kill(&stepd);
@@ -408,7 +408,7 @@ static void test_admin_lowers(void)
 	own.uw[0][0] = at_end.uw[0][0] = 90000000;
 	run_job();
 	set_limit(0, 0, 90000000);
-	answer = step(RIG_STEP_BEGIN, 0);
+	answer = sweep();
 	want_event("seen", &answer, WATTLE_EVENT_FOREIGN, "reads 90.000 W");
 	own.uw[1][0] = 150000000; /* what package-0 can't take now goes to package-1 */
 	own.uw[0][1] = 90000000;
@@ -437,13 +437,35 @@ static void test_admin_unseen_until_end(void)
 	finish("end");
 }
 
+/* A step that asks for nothing new leaves the hardware alone; one that changes the cap looks at it first. */
+static void test_admin_seen_by_change(void)
+{
+	struct limits own = limits_under(&boot, 200), at_end = boot;
+	struct rig_answer answer;
+
+	at_end.uw[1][0] = 160000000;
+	run_job();
+	set_limit(1, 0, 160000000);
+	answer = step(RIG_STEP_BEGIN, 0);
+	if (has_event(&answer, WATTLE_EVENT_FOREIGN, ""))
+		fail("a step that changes nothing looked at the hardware");
+	answer = step(RIG_STEP_BEGIN, 200);
+	want_event("seen", &answer, WATTLE_EVENT_FOREIGN, "zone package-1 long_term: reads 160.000 W");
+	want_limits("the new cap", &own);
+	actor_kill(&stepd);
+	answer = sweep();
+	want_limits("kept at the end", &at_end);
+	limits_write(&boot);
+	finish("end");
+}
+
 static void test_admin_sets_back(void)
 {
 	struct rig_answer answer;
 
 	run_job();
 	limits_write(&boot);
-	answer = step(RIG_STEP_BEGIN, 0);
+	answer = sweep();
 	want_event("seen", &answer, WATTLE_EVENT_FOREIGN, "set it back to its baseline");
 	want_effective("applied again", 300);
 	finish("end");
@@ -1037,6 +1059,7 @@ static const struct { const char *name; void (*run)(void); } TESTS[] = {
 	{ "admin raises a limit during a job: kept and reported once", test_admin_raises },
 	{ "admin lowers a limit during a job: the lower holds, kept", test_admin_lowers },
 	{ "admin's change first seen at the end: kept and reported", test_admin_unseen_until_end },
+	{ "admin's change is seen by the step that changes the cap", test_admin_seen_by_change },
 	{ "admin puts the baseline back: reported, the cap applies again", test_admin_sets_back },
 	{ "ENOSPC at begin: no cap without a journal", test_full_at_begin },
 	{ "ENOSPC at end: restored all the same, and the book follows", test_full_at_end },
