@@ -72,3 +72,16 @@ compile() {
     esac
     echo "$out"
 }
+
+# compile_noop LAB FILE: a plugin that does nothing, with the hooks that the lab's spank_wattle.so has: one with fewer would be
+# called less.
+compile_noop() {
+    local hooks
+    lab "$1" on login -- sh -c 'cat /usr/lib/*/slurm-wlm/spank_wattle.so' >"$BENCH_TMP/wattle.so" </dev/null
+    hooks=$(nm -D --defined-only "$BENCH_TMP/wattle.so" | sed -n 's/.* T slurm_spank_\(.*\)/NOOP(\1)/p' | tr '\n' ' ')
+    [[ $hooks == *job_prolog* ]] || {
+        note "spank_wattle.so has no hooks? '$hooks'"
+        return 1
+    }
+    cc -O2 -Wall -shared -fPIC -DHOOKS="$hooks" -o "$2" "$BENCH_D/spank_noop.c"
+}

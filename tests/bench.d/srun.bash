@@ -8,7 +8,7 @@ bench() {
     local pairs what noop=$BENCH_TMP/spank_noop.so
     pairs=$(repeats 30 2)
     lab_up bench-srun --nodes 4
-    compile_noop "$noop"
+    compile_noop bench-srun "$noop"
     lab bench-srun on login -- sh -c 'cat >/etc/slurm/spank_noop.so' <"$noop"
     # Jobs that name no watts get the whole node's: a share of them would be a cap, and a cap slows all that runs on the
     # node, Slurm's own processes too. That is what it is for, and not what the plugin costs.
@@ -27,16 +27,4 @@ bench() {
                 figure srun_capped_ratio ratio none 0 "srun -N4 $what true against srun -N4 true with a no-op plugin"
         fi
     done
-}
-
-# The same hooks, for a plugin with fewer would be called less.
-compile_noop() {
-    local hooks
-    hooks=$(lab bench-srun on login -- sh -c 'cat /usr/lib/*/slurm-wlm/spank_wattle.so' >"$BENCH_TMP/wattle.so" &&
-        nm -D --defined-only "$BENCH_TMP/wattle.so" | sed -n 's/.* T slurm_spank_\(.*\)/NOOP(\1)/p' | tr '\n' ' ')
-    [[ $hooks == *job_prolog* ]] || {
-        note "spank_wattle.so has no hooks? '$hooks'"
-        return 1
-    }
-    cc -O2 -Wall -shared -fPIC -DHOOKS="$hooks" -o "$1" "$BENCH_D/spank_noop.c"
 }
