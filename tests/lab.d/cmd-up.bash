@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # tests/lab up
 
-for part in room host power slurm base product; do
+for part in room host power slurm base product good; do
     # shellcheck source=/dev/null
     . "$LAB_D/$part.bash"
 done
@@ -71,7 +71,7 @@ lab_up() {
     trap 'up_interrupted "$keep" 143' TERM HUP
     wait "$UP_PID" || up_failed "$keep" 1
     trap - INT TERM HUP
-    lab_find && : >"$LAB_STATE/ready"
+    lab_find && good_record && : >"$LAB_STATE/ready"
     say "lab '$LAB_NAME' is up: $LAB_NODES nodes, $(host_do ctl slurmctld -V)"
 }
 

@@ -1,17 +1,23 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# For the pieces that need a cluster: one lab is brought up, every file of a folder runs on it, and it is ended.
+# For the pieces that need a cluster: a lab is brought up, every file of a folder runs on it, and it is ended.
+#
+# Each file finds the lab as `up` leaves it: what a file left behind is counted against it, and the next gets a new lab.
+# What failed is tried once more, on a new lab: tests/README.md says why, and what becomes of it.
+
+CLUSTER_AGAIN=6 # with more failures in a file it is not the machine's fault
 
 # on_cluster FOLDER SLURM [up option …]: the bats files of tests/FOLDER on a lab with that Slurm.
 on_cluster() {
     local folder=$1 slurm=$2 file found=
     shift 2
     export WATTLE_LAB_SLURM=$slurm
-    if step "lab up, Slurm $slurm" "$RUN_CHECKOUT/tests/lab" up --slurm "$slurm" "$@"; then
+    CLUSTER_UP=(up --slurm "$slurm" "$@")
+    if step "lab up, Slurm $slurm" "$RUN_CHECKOUT/tests/lab" "${CLUSTER_UP[@]}"; then
         for file in "$RUN_CHECKOUT/tests/$folder"/${WATTLE_RUN_FILES:-*}.bats; do
             [[ -e $file ]] || continue
             found=1
-            bats_file "$file" "$slurm/$(basename "$file" .bats)"
+            bats_file "$file" "$slurm/$(basename "$file" .bats)" || break
         done
         [[ -n $found ]] || missing "tests of $folder" "no file tests/$folder/${WATTLE_RUN_FILES:-*}.bats"
         step "lab down, Slurm $slurm" "$RUN_CHECKOUT/tests/lab" down || true
@@ -19,24 +25,78 @@ on_cluster() {
     step "nothing left of the lab, Slurm $slurm" no_traces || true
 }
 
-# A file that hangs is ended, and what it did not run is counted as failed.
+# bats_file FILE NAME: the file's tests, and once more those that failed. Fails if there is no lab any more.
 bats_file() {
-    local before
-    before=$(grep -c "^fail" "$RUN_RESULTS") || true
+    local before log=$RUN_LOGS/$RUN_PIECE-${2//\//-} failures=() filter=''
+    before=$(wc -l <"$RUN_RESULTS")
     say "$RUN_PIECE: $2"
-    BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-180} timeout --kill-after=20 1800 bats --tap "$1" </dev/null 2>&1 |
-        count_tap "$2" || true # what failed is counted
-    (($(grep -c "^fail" "$RUN_RESULTS" || true) == before)) || daemon_logs
+    bats_run "$2" "$log" "$1"
+    mapfile -t failures < <(tail -n "+$((before + 1))" "$RUN_RESULTS" | awk -F'\t' '$1 == "fail" { print $3 }')
+    if ((${#failures[@]} == 0)); then
+        settled "$2" "$log" || fresh_lab "$2"
+        return
+    fi
+    daemon_logs "$log-daemons.log"
+    fresh_lab "$2" || return
+    if ((${#failures[@]} > CLUSTER_AGAIN)); then
+        say "$RUN_PIECE: $2: ${#failures[@]} failures: not tried again"
+        return
+    fi
+    # The whole file, if it was more than a test that failed.
+    if [[ ! " ${failures[*]##*: } " =~ \ (setup_file\ failed|teardown_file\ failed|the\ file)\  ]]; then
+        # shellcheck disable=SC2016
+        filter=$(printf '%s\n' "${failures[@]#"$2: "}" | sed 's/[][\.|$(){}?+*^]/\\&/g' | paste -sd'|')
+    fi
+    say "$RUN_PIECE: $2: once more, on a new lab: ${filter:-the whole file}"
+    : >"$RUN_DIR/again"
+    RUN_RESULTS=$RUN_DIR/again bats_run "$2" "$log-again" ${filter:+--filter "^($filter)\$"} "$1"
+    count_again "$RUN_DIR/again" "$((before + 1))"
+    settled "$2" "$log-again" || fresh_lab "$2"
 }
 
-# What the daemons said lately, for whoever reads only CI's log.
+# bats_run NAME LOG ARGS…: a file that hangs is ended, and what it did not run is counted as failed.
+bats_run() {
+    local name=$1 log=$2
+    shift 2
+    BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-300} timeout --kill-after=20 1800 bats --print-output-on-failure --tap "$@" \
+        </dev/null 2>&1 | tee "$log.tap" | RUN_STATE=trouble count_tap "$name" || true # what failed is counted
+}
+
+# What failed the first time is counted as flaky if it passed now, and what did not run then is counted now.
+# count_again RESULTS FIRST: FIRST is the line of RUN_RESULTS where the first time begins.
+count_again() {
+    awk -F'\t' -v OFS='\t' -v begin="$2" '
+        FILENAME == ARGV[1] { now[$3] = $1; line[$3] = $0; if ($1 == "fail") bad = 1; next }
+        FNR < begin { print; next }
+        { then[$3]; if ($1 == "fail" && ($3 in now ? now[$3] == "pass" : !bad)) $1 = "flaky"; print }
+        END { for (name in now) if (!(name in then)) print line[name] }' "$1" "$RUN_RESULTS" >"$RUN_RESULTS.new"
+    mv "$RUN_RESULTS.new" "$RUN_RESULTS"
+}
+
+trouble() { timeout 60 "$RUN_CHECKOUT/tests/lab" trouble </dev/null 2>&1 || true; }
+
+# settled NAME LOG: the lab is as `up` left it, or NAME has failed.
+settled() {
+    timeout 300 "$RUN_CHECKOUT/tests/lab" settle </dev/null >"$RUN_DIR/settle" 2>&1 && return
+    daemon_logs "$2-daemons.log"
+    failed "$1: leaves the lab as it was" "" "$RUN_DIR/settle"
+    return 1
+}
+
+fresh_lab() {
+    "$RUN_CHECKOUT/tests/lab" down </dev/null >"$RUN_DIR/fresh" 2>&1 &&
+        "$RUN_CHECKOUT/tests/lab" "${CLUSTER_UP[@]}" </dev/null >>"$RUN_DIR/fresh" 2>&1 && return
+    failed "$1: a new lab after it" "" "$RUN_DIR/fresh"
+    return 1
+}
+
+# What the daemons said, for who can look into the logs.
 daemon_logs() {
     local host
-    for host in ctl n1 n2; do
-        echo "----- $host's daemons, the last lines"
-        timeout 20 "$RUN_CHECKOUT/tests/lab" logs "$host" 2>&1 </dev/null | tail -n 60 || true
-    done
-    echo "-----"
+    for host in ctl n1 n2 n3 n4; do
+        echo "----- $host"
+        timeout 20 "$RUN_CHECKOUT/tests/lab" logs "$host" 2>&1 </dev/null || true
+    done >"$1"
 }
 
 no_traces() {

@@ -4,7 +4,8 @@
 #
 # A piece is a file PIECE.bash with a function piece. It runs in a subshell with RUN_PIECE set and counts by calling
 # step, count_cunit, count_tap, passed, failed or missing. Results are lines of RUN_RESULTS:
-# pass|fail|skip <tab> piece <tab> name <tab> why.
+# pass|fail|flaky|skip <tab> piece <tab> name <tab> why. What a failure said is kept in RUN_DETAILS until the end of the
+# run, whose last lines are all that some keep of it.
 
 RUN_CACHE=${WATTLE_LAB_CACHE:-/var/cache/wattle-lab}
 RUN_KEY=$(printf '%s' "$RUN_CHECKOUT" | sha256sum | cut -c1-12)
@@ -13,6 +14,8 @@ RUN_LOGS=$RUN_DIR/logs
 RUN_SRC=$RUN_DIR/src   # the checkout as it is now, bootstrapped
 RUN_BUILD=$RUN_DIR/build # make check's and the lab's
 RUN_RESULTS=$RUN_DIR/results
+RUN_DETAILS=$RUN_DIR/details # a file a failure
+RUN_FLAKY=3 # more in a run are a failure of the run
 RUN_LAB_NAME=run-$RUN_KEY
 RUN_CI_MODE=${CI:-false}
 RUN_JOBS=-j$(nproc)
@@ -23,9 +26,13 @@ say() { printf '[%3d:%02d] %s\n' $((SECONDS / 60)) $((SECONDS % 60)) "$*"; }
 # --- counting ----------------------------------------------------------
 result() { printf '%s\t%s\t%s\t%s\n' "$1" "$RUN_PIECE" "$2" "${3-}" >>"$RUN_RESULTS"; }
 passed() { result pass "$1"; }
+# failed NAME [WHY [FILE]]: FILE ends in what there is to say about it. Sets DETAILS, for more lines.
 failed() {
     result fail "$1" "${2-}"
     say "$RUN_PIECE: FAILED: $1${2:+: $2}"
+    DETAILS=$RUN_DETAILS/$(printf '%04d' "$(find "$RUN_DETAILS" -type f | wc -l)")
+    echo "$RUN_PIECE: $1${2:+: $2}" >"$DETAILS"
+    [[ -z ${3-} ]] || { tail -n 25 "$3" | tee -a "$DETAILS"; }
 }
 skipped() {
     if [[ $RUN_CI_MODE == true && ${2-} != n/a* ]]; then
@@ -48,16 +55,9 @@ step() {
         passed "$name"
         say "$RUN_PIECE: $name: ok ($((SECONDS - begin)) s)"
     else
-        show "$log"
-        failed "$name" "exit $status"
+        failed "$name" "exit $status, see $log" "$log"
     fi
     return "$status"
-}
-
-show() {
-    printf -- '----- %s\n' "$1"
-    cat "$1"
-    printf -- '-----\n'
 }
 
 # Counts what `make check` left in build directory $1: automake writes a .trs and a .log a test program, CUnit's
@@ -77,9 +77,9 @@ count_cunit() {
         PASS) ((ran)) || passed "$name" ;;
         SKIP) skipped "$name" "$(tail -n 1 "$log")" ;;
         *)
-            show "$log"
-            ((bad)) || bad=1 # it died
-            for ((i = 0; i < bad; i++)); do failed "$name" "$outcome"; done
+            failed "$name" "$outcome, see $log" "$log"
+            # It died if none of its tests has failed.
+            for ((i = 1; i < bad; i++)); do result fail "$name" "$outcome"; done
             ;;
         esac
     done < <(find "$1" -name '*.trs' | sort)
@@ -87,17 +87,24 @@ count_cunit() {
 }
 
 # Counts TAP on standard input, under the names prefixed by $1. A plan that was not fulfilled is a failure. Passes
-# other lines on, and with progress those that passed, unless $2 is quiet.
+# other lines on, and with progress those that passed, unless $2 is quiet. RUN_STATE is a command that tells in a few
+# lines what the matter is at the moment of a failure.
 count_tap() {
-    local line plan=-1 seen=0 number name prefix=${1:+$1: }
+    local line plan=-1 seen=0 number name prefix=${1:+$1: } in_failure=
     while IFS= read -r line; do
         if [[ $line =~ ^1\.\.([0-9]+) ]]; then
             plan=${BASH_REMATCH[1]}
-        elif [[ $line =~ ^(not\ )?ok\ ([0-9]+)\ ?-?\ ?(.*)$ ]]; then
+        elif [[ $line =~ ^(not\ )?ok\ ([0-9]+)\ ?(-\ )?(.*)$ ]]; then
+            [[ -z $in_failure ]] || state_said
+            in_failure=
             seen=$((seen + 1))
-            number=${BASH_REMATCH[2]} name=${BASH_REMATCH[3]}
+            number=${BASH_REMATCH[2]} name=${BASH_REMATCH[4]}
             if [[ -n ${BASH_REMATCH[1]} ]]; then
                 failed "$prefix${name:-$number}"
+                in_failure=1
+                # said once: none of the file's tests ran
+                [[ $name != 'setup_file failed' ]] || seen=$plan
+                [[ -z ${RUN_STATE-} ]] || "$RUN_STATE" >"$RUN_DIR/state"
             elif [[ $name =~ ^(.*)\ \#\ [Ss][Kk][Ii][Pp]\ ?(.*)$ ]]; then
                 skipped "$prefix${BASH_REMATCH[1]}" "${BASH_REMATCH[2]#(}"
             else
@@ -106,13 +113,21 @@ count_tap() {
             fi
         else
             printf '%s\n' "$line"
+            [[ -z $in_failure ]] || printf '%s\n' "$line" >>"$DETAILS"
         fi
     done
+    [[ -z $in_failure ]] || state_said
     if ((plan < 0)); then
-        failed "${1:-tests}" "no plan: it died before the first test"
+        failed "${prefix}the file" "no plan: it died before the first test"
     elif ((seen < plan)); then
-        failed "${1:-tests}" "planned $plan tests, saw $seen: it died on the way"
+        failed "${prefix}the file" "planned $plan tests, saw $seen: it died on the way"
     fi
+}
+
+# A test that took the state at the very moment of its failure knows better.
+state_said() {
+    [[ -n ${RUN_STATE-} ]] || return 0
+    grep -q '^# *lab .*: not idle' "$DETAILS" || cat "$RUN_DIR/state" >>"$DETAILS"
 }
 
 # --- building ----------------------------------------------------------
@@ -143,7 +158,7 @@ check_in() {
         >"$log" 2>&1 </dev/null || {
         # Only what make says itself is of use here; the tests' logs follow.
         grep -E '^(make|.*error|.*undefined)' "$log" || true
-        [[ -n $(find "$1" -name '*.trs') ]] || show "$log"
+        [[ -n $(find "$1" -name '*.trs') ]] || failed "make check" "see $log" "$log"
     }
     count_cunit "$1"
 }
@@ -157,7 +172,7 @@ run_begin() {
         exit 1
     }
     rm -rf "$RUN_DIR"
-    mkdir -p "$RUN_LOGS"
+    mkdir -p "$RUN_LOGS" "$RUN_DETAILS"
     : >"$RUN_RESULTS"
     RUN_TRACES_BEFORE=$(traces)
     say "tests/run: $RUN_CHECKOUT, logs in $RUN_LOGS"
@@ -220,31 +235,58 @@ run_cleanup() {
     if [[ -z $left ]]; then
         passed "nothing left behind"
     else
-        printf '%s\n' "$left"
-        failed "nothing left behind" "the lines above"
+        printf '%s\n' "$left" >"$RUN_DIR/left"
+        failed "nothing left behind" "" "$RUN_DIR/left"
     fi
     # Builds are large and made anew each time; logs stay for a look.
     rm -rf "$RUN_SRC" "$RUN_DIR"/build*
     return "$status"
 }
 
+# More tests that need a second time than that: something is wrong, if not with what they test.
+limit_flaky() {
+    local n
+    n=$(grep -c "^flaky" "$RUN_RESULTS") || true
+    RUN_PIECE=flaky
+    ((n <= RUN_FLAKY)) || failed "$n tests passed only the second time" "$RUN_FLAKY are let pass"
+}
+
+# What the failures said: the first lines of each, so that all have their part of a hundred.
+run_details() {
+    local file n each
+    n=$(find "$RUN_DETAILS" -type f | wc -l)
+    ((n)) || return 0
+    each=$((n > 12 ? 8 : n > 1 ? 100 / n : 60))
+    find "$RUN_DETAILS" -type f | sort | head -n 12 | while IFS= read -r file; do
+        echo
+        head -n "$each" "$file" | cut -c1-200
+    done
+    ((n <= 12)) || printf '\n%d more: %s\n' $((n - 12)) "$RUN_DETAILS"
+}
+
 run_summary() {
+    run_details
     awk -F'\t' '
         FILENAME == ARGV[1] { time[$1] = $2; next }
         { if (!($2 in seen)) { seen[$2]; order[++n] = $2 } count[$2, $1]++; total[$1]++ }
-        $1 == "skip" { skips = skips sprintf("  %s: %s%s\n", $2, $3, $4 ? ": " $4 : "") }
-        $1 == "fail" { fails = fails sprintf("  %s: %s%s\n", $2, $3, $4 ? ": " $4 : "") }
+        { words = sprintf("  %s: %s%s\n", $2, $3, $4 ? ": " $4 : "") }
+        $1 == "skip" { skips = skips words }
+        $1 == "flaky" { flakes = flakes words }
+        $1 == "fail" && ++shown <= 20 { fails = fails words }
         END {
-            printf "\n%-14s %8s %8s %8s %8s\n", "piece", "passed", "failed", "skipped", "seconds"
+            printf "\n%-14s %8s %8s %8s %8s %8s\n", "piece", "passed", "failed", "flaky", "skipped", "seconds"
             for (i = 1; i <= n; i++)
-                printf "%-14s %8d %8d %8d %8d\n", order[i], count[order[i], "pass"], count[order[i], "fail"],
-                    count[order[i], "skip"], time[order[i]]
+                printf "%-14s %8d %8d %8d %8d %8d\n", order[i], count[order[i], "pass"], count[order[i], "fail"],
+                    count[order[i], "flaky"], count[order[i], "skip"], time[order[i]]
             if (skips) printf "\nskipped:\n%s", skips
+            if (flakes) printf "\nFLAKY, failed and then passed on a new lab:\n%s", flakes
             if (fails) printf "\nfailed:\n%s", fails
+            if (shown > 20) printf "  and %d more\n", shown - 20
             # The check for leftovers alone is no test run.
             ran = total["pass"] - count["cleanup", "pass"]
             if (!ran && !total["fail"]) print "\nnothing ran"
-            printf "\n%d passed, %d failed, %d skipped\n", total["pass"], total["fail"], total["skip"]
+            printf "\n%d passed, %d failed, %d skipped%s\n", total["pass"], total["fail"], total["skip"],
+                total["flaky"] ? sprintf(", %d flaky", total["flaky"]) : ""
             exit total["fail"] || !ran
         }' "$RUN_DIR/times" "$RUN_RESULTS"
 }

@@ -6,6 +6,7 @@
 # The lab's class: 2 CPUs, min_w 100, max_w and default_w 400; Licenses=power:5000; QOS lowpower has GrpTRES=license/power=600.
 
 bats_require_minimum_version 1.5.0
+load cluster.bash
 
 RANGE='allows 100 to 400 W per node'
 
@@ -31,22 +32,8 @@ teardown() {
     lab on ctl -- scontrol ping | grep -q 'is UP$'
 }
 
-as() { lab run --user "$1" -- "${@:2}"; }
-
-# until_true SECONDS CMD…
-until_true() {
-    local deadline=$((${EPOCHREALTIME/./} + $1 * 1000000))
-    shift
-    until "$@" >/dev/null 2>&1; do
-        ((${EPOCHREALTIME/./} < deadline)) || { echo "not within time: $*" >&2 && return 1; }
-        sleep 0.05
-    done
-}
-wait_idle() { until_true 40 no_jobs; }
-no_jobs() { [[ -z $(lab on ctl -- squeue -h) ]]; }
 job_field() { lab on ctl -- scontrol show job -o "$1" | grep -o " $2=[^ ]*" | head -n 1 | cut -d= -f2-; }
 licences() { job_field "$1" Licenses; }
-job_is() { [[ $(lab on ctl -- squeue -h -j "$1" -o %T) == "$2" ]]; }
 is_running_on() { [[ $(lab on ctl -- squeue -h -w "$1" -o %T) == RUNNING ]]; }
 waits_for() { [[ $(lab on ctl -- squeue -h -j "$1" -o %r) == "$2" ]]; }
 used_w() { lab on ctl -- scontrol show lic power | grep -o 'Used=[0-9]*' | cut -d= -f2; }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What everything else relies on: the lab keeps its contract. Tests that end a lab make one of their own.
 bats_require_minimum_version 1.5.0
+load cluster.bash
 
 setup_file() {
     export MINE=${WATTLE_LAB:-lab}-own
@@ -11,6 +12,11 @@ teardown_file() {
 }
 setup() {
     PATH=$BATS_TEST_DIRNAME/..:$PATH
+}
+teardown() {
+    lab on ctl -- sh -c 'scancel --user=alice; scancel --user=bob'
+    wait_idle
+    as bob rm -f running
 }
 mine() { WATTLE_LAB=$MINE "$BATS_TEST_DIRNAME/../lab" "$@"; }
 small_lab() { mine up --nodes 1 --no-wattle; }
@@ -115,25 +121,21 @@ zone=/sys/class/powercap/intel-rapl:0/constraint_0_power_limit_uw
 }
 
 @test "kill-stepd leaves no slurmstepd; slurmd is killed and started again" {
-    lab run --user bob -- sbatch -N1 -w n3 --wrap 'sleep 300'
-    wait_until 10 lab on n3 -- pgrep -x slurmstepd
+    as bob sbatch -o /dev/null -N1 -w n3 --wrap 'touch running; sleep 300'
+    # all of it: a slurmstepd that comes after the others were killed would be one left over
+    until_true 60 as bob test -e running
+    has_stepds n3 2
     lab node n3 kill-stepd
     run -1 lab on n3 -- pgrep -x slurmstepd
     lab run -- scancel -u bob
+    # or it would stay COMPLETING until slurmctld asks again, two minutes later
+    wait_idle
     lab node n3 kill-slurmd
     run -1 lab on n3 -- pgrep -x slurmd
     lab node n3 start-slurmd
     run -1 lab node n3 start-slurmd
     [[ $output == *"runs already"* ]]
-    wait_until 30 sh -c 'lab run -- sinfo -h -n n3 -o %T | grep -qx idle'
-}
-wait_until() {
-    local end=$((SECONDS + $1))
-    shift
-    until "$@" >/dev/null 2>&1; do
-        ((SECONDS < end)) || return 1
-        sleep 0.1
-    done
+    until_true 60 node_is n3 idle
 }
 
 @test "fault makes a node's power hardware fail, clear mends it, a bad line is refused" {
@@ -197,7 +199,7 @@ wait_until() {
     local pid
     mine up --nodes 1 --no-wattle 3>&- &
     pid=$!
-    wait_until 10 test -e "/run/wattle-lab/$MINE/room.pid"
+    until_true 60 test -e "/run/wattle-lab/$MINE/room.pid"
     kill -KILL "$pid"
     wait "$pid" || true
     mine down

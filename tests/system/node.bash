@@ -1,31 +1,15 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # For tests that look at one node from outside: its limits, its leases, its agent.
+# shellcheck source=tests/system/cluster.bash
+. "${BASH_SOURCE[0]%/*}/cluster.bash"
 
 READ='cat /sys/class/powercap/intel-rapl:[01]/constraint_[01]_power_limit_uw | paste -sd" " -'
 
-as() { lab run --user "$1" -- "${@:2}"; }
 limits() { lab on "$1" -- sh -c "$READ"; }
 caps() { printf '%s %s %s %s\n' "$1" "$1" "$1" "$1"; }
 is_at() { [[ $(limits "$1") == "$2" ]]; }
 at_boot() { is_at "$1" "$(<"$NODE_DIR/boot.$1")"; }
-
-# until_true SECONDS CMD…
-until_true() {
-    local deadline=$((${EPOCHREALTIME/./} + $1 * 1000000))
-    shift
-    until "$@" >/dev/null 2>&1; do
-        ((${EPOCHREALTIME/./} < deadline)) || { echo "not within time: $*" >&2 && return 1; }
-        sleep 0.02
-    done
-}
-wait_idle() { until_true 40 no_jobs; }
-no_jobs() { [[ -z $(lab on ctl -- squeue -h) ]]; }
-job_gone() { [[ -z $(lab on ctl -- squeue -h -j "$1" 2>/dev/null) ]]; }
-
-# A job's slurmstepds on a node: extern and one more.
-stepds() { lab on "$1" -- pgrep -x slurmstepd; }
-has_stepds() { [[ $(stepds "$1" | wc -l) -ge $2 ]]; }
 
 # Remembers what the nodes' limits are while nothing runs.
 boot_values() {

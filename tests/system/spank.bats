@@ -6,6 +6,7 @@
 # The lab's class: base_w 60, min_w 100, max_w 400. 300 W a node is (300 - 60) / 2 = 120 W for each of two packages.
 
 bats_require_minimum_version 1.5.0
+load cluster.bash
 
 # All four limits of a node on one line, whole watts where they are whole: package 0 long, short, package 1 long, short.
 READ='cat /sys/class/powercap/intel-rapl:[01]/constraint_[01]_power_limit_uw | sed s/000000$// | paste -sd" " -'
@@ -45,25 +46,11 @@ teardown() {
     }
 }
 
-as() { lab run --user "$1" -- "${@:2}"; }
 limits() { lab on "$1" -- sh -c "$READ"; }
 caps() { printf '%s %s %s %s\n' "$1" "$1" "$1" "$1"; }
 
-# until_true SECONDS CMD…
-until_true() {
-    local deadline=$((${EPOCHREALTIME/./} + $1 * 1000000))
-    shift
-    until "$@" >/dev/null 2>&1; do
-        ((${EPOCHREALTIME/./} < deadline)) || { echo "not within time: $*" >&2 && return 1; }
-        sleep 0.02
-    done
-}
-wait_idle() { until_true 30 no_jobs; }
-no_jobs() { [[ -z $(lab on ctl -- squeue -h) ]]; }
 # logged NODE PATTERN: a line of slurmd's log since the test began.
 logged() { lab logs "$1" slurmd.log | tail -n "+$((LOG_LINES + 1))" | grep -q "$2"; }
-job_is() { [[ $(lab on ctl -- squeue -h -j "$1" -o %T) == "$2" ]]; }
-job_gone() { [[ -z $(lab on ctl -- squeue -h -j "$1" 2>/dev/null) ]]; }
 job_state() { lab on ctl -- scontrol show job -o "$1" | grep -o 'JobState=[A-Z]*' | cut -d= -f2; }
 has_file() { as alice test -e "spank/$1"; }
 is_at() { [[ $(limits "$1") == "$2" ]]; }

@@ -1,0 +1,30 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# tests/lab settle: whether what ran on the lab left it as it was
+
+for part in slurm good; do
+    # shellcheck source=/dev/null
+    . "$LAB_D/$part.bash"
+done
+
+lab_settle() {
+    (($# == 0)) || usage_error "settle: unexpected '$1'"
+    need_lab
+    # shellcheck source=/dev/null
+    . "$LAB_DIR/options"
+    local i bad=
+    for ((i = 0; i < 200; i++)); do
+        slurm_settled && break
+        sleep 0.3
+    done
+    slurm_settled || bad=1
+    good_compare || bad=1
+    [[ -z $bad ]] || {
+        "$LAB_CHECKOUT/tests/lab" trouble
+        exit 1
+    }
+}
+
+slurm_settled() {
+    [[ -z $(host_do ctl squeue -h 2>&1 </dev/null) && $(host_do ctl sinfo -h -N -o %T </dev/null 2>&1 | sort | uniq -c | tr -s ' ') == " $LAB_NODES idle" ]]
+}
