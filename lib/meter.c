@@ -147,5 +147,12 @@ int wattle_meter_follow(struct wattle_meter *meter, struct wattle_zones *zones, 
 		rc = wattle_zones_read_parts(zones, WATTLE_READ_ENERGY, err);
 	else
 		wattle_zones_refresh(zones);
-	return feed(meter, zones, rc, capped, err);
+	rc = feed(meter, zones, rc, capped, err);
+	/* What could not be read is not known to be absent: next time everything is looked at anew. */
+	for (uint32_t i = 0; i < zones->n; i++)
+		if (!zones->zone[i].energy_present || zones->zone[i].limit[0].error) {
+			zones->n = 0;
+			break;
+		}
+	return rc;
 }

@@ -73,10 +73,12 @@ static bool sample(struct wattle_sampler *s, struct wattle_sums *sums, struct wa
 	pthread_mutex_lock(&s->reading);
 	if (sums->meter.n_samples != 0)
 		follow_book(s, sums);
-	if (wattle_meter_follow(&sums->meter, zones, sums->effective_w != 0, &err) == 0 && sums->meter.n_samples > 1)
+	int rc = wattle_meter_follow(&sums->meter, zones, sums->effective_w != 0, &err);
+	if (rc == 0 && sums->meter.n_samples > 1)
 		sums->metered = true;
 	pthread_mutex_unlock(&s->reading);
-	return true;
+	/* Or it became the user in the midst of it. */
+	return rc == 0 || geteuid() == 0;
 }
 
 static void *run(void *arg)

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "meter.h"
 #include "rig.h"
 
 #define JOB 1u
@@ -1042,6 +1043,27 @@ static void test_crowd(void)
 	finish("end");
 }
 
+/* As of a slurmstepd that is its user for a moment: the counters are root's. */
+static void test_meter_begins_blind(void)
+{
+	struct wattle_meter meter = { 0 };
+	struct wattle_zones zones = { .n = 0 };
+	struct wattle_err err = WATTLE_ERR_INIT;
+
+	faults("read * energy_uj EACCES\n");
+	if (wattle_meter_follow(&meter, &zones, true, &err) != -ENODATA)
+		fail("no counter can be read, and a meter that is content");
+	faults("");
+	for (int i = 0; i < 2; i++)
+		if (wattle_meter_follow(&meter, &zones, true, &err) < 0)
+			fail("sample %d: %s", i, err.text);
+	faults("read * energy_uj EACCES\n");
+	(void) wattle_meter_follow(&meter, &zones, true, &err);
+	faults("");
+	if (wattle_meter_follow(&meter, &zones, true, &err) < 0 || meter.n_samples < 3)
+		fail("after a gap: %s", err.text);
+}
+
 static const struct { const char *name; void (*run)(void); } TESTS[] = {
 	{ "powercap tree missing: a job at full power runs", test_no_tree_uncapped },
 	{ "powercap tree missing: cap failure names node, wanted, and mends when the tree is back", test_no_tree },
@@ -1080,6 +1102,7 @@ static const struct { const char *name; void (*run)(void); } TESTS[] = {
 	{ "a job comes again while its old slurmstepd ends", test_requeue },
 	{ "steps lower within the grant and never raise", test_asks },
 	{ "sixteen steps at once", test_crowd },
+	{ "a meter that can read no counter at first reads them later", test_meter_begins_blind },
 };
 
 int main(void)
