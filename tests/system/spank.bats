@@ -285,36 +285,33 @@ JOB
     at_boot_values n1
 }
 
-# The next run comes so fast that slurmd 22.05 takes the prolog for done (see spank/ended.h). 24.11 refuses to launch it within
-# the second in which the last one ended ("Job credential revoked").
+# The next run comes so fast that slurmd 22.05 takes the prolog for done (see spank/ended.h). Within the very second in which the
+# last one ended slurmd refuses to launch it, and the job fails ("already killed, do not launch batch job"; 24.11: "Job
+# credential revoked", for two seconds): why Slurm puts requeued jobs off by two minutes.
 @test "requeue, twice: each run is capped anew, in between boot values hold" {
-    local id i
-    id=$(submit alice -N1 -w n1 --requeue --open-mode=append --power=300 --wrap 'spank/read; echo run >>spank/runs; sleep 60')
+    local id i ended
+    id=$(submit alice -N1 -w n1 --requeue --open-mode=append --power=300 --wrap 'spank/read; echo run >>spank/runs; sleep 300')
     for i in 1 2; do
-        until_true 20 has_started "$id" "$i"
+        until_true 60 has_runs "$i"
         is_at n1 "$(caps 120)"
         lab on ctl -- scontrol requeuehold "$id"
-        until_true 20 job_is "$id" PENDING
-        until_true 20 completed "$id"
+        until_true 60 completed "$id"
+        ended=$EPOCHSECONDS
         at_boot_values n1
-        [[ $(lab on ctl -- sinfo -V) == *' 22.05.'* ]] || sleep 2
+        [[ $(lab on ctl -- sinfo -V) == *' 22.05.'* ]] || ((ended += 2))
+        while ((EPOCHSECONDS <= ended)); do sleep 0.05; done
         lab on ctl -- scontrol update jobid="$id" starttime=now
         lab on ctl -- scontrol release "$id"
     done
-    until_true 20 has_started "$id" 3
+    until_true 60 has_runs 3
     is_at n1 "$(caps 120)"
     as alice scancel "$id"
-    until_true 20 job_gone "$id"
+    until_true 60 job_gone "$id"
     at_boot_values n1
     run -0 as alice grep -v -e CANCELLED spank/out
     all_read 3 120
 }
-completed() { ! lab on ctl -- scontrol show job -o "$1" | grep -q COMPLETING; }
-# Slurm puts a requeued job off by two minutes, and may do so after our own update: so that is said again until it runs.
-has_started() {
-    lab on ctl -- scontrol update jobid="$1" starttime=now 2>/dev/null || true
-    has_runs "$2"
-}
+completed() { lab on ctl -- scontrol show job -o "$1" | grep -q ' JobState=PENDING '; }
 has_runs() { [[ $(as alice cat spank/runs | wc -l) == "$1" ]]; }
 
 @test "scancel, also of a job that ignores signals, and the time limit: boot values within 1 s" {
