@@ -63,6 +63,7 @@ void wattle_check_folders(struct wattle_check *check);
 void wattle_check_hardware(struct wattle_check *check);
 void wattle_check_leases(struct wattle_check *check);
 void wattle_check_agent(struct wattle_check *check);
+void wattle_check_carbon(struct wattle_check *check);
 
 /* --- parts that are pure, for tests --------------------------------------- */
 

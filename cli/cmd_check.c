@@ -20,6 +20,7 @@
 static void (*const checks[])(struct wattle_check *) = {
 	wattle_check_config,  wattle_check_classes,  wattle_check_slurm,  wattle_check_budget, wattle_check_plugins,
 	wattle_check_folders, wattle_check_hardware, wattle_check_leases, wattle_check_agent,
+	wattle_check_carbon,
 };
 
 static const char *const level_name[] = { "ok", "warning", "wrong" };

@@ -288,6 +288,137 @@ static void test_cache(void)
 	cache_refuses("{\"x\":[[[[[[[[[[1]]]]]]]]]],\"slot_s\":60,\"start\":1,\"values\":[1]}", "nested");
 }
 
+/* What was, with its holes: written and read again; where a forecast is wanted, a hole is refused. */
+static void test_holes(void)
+{
+	double value[4] = { 1, NAN, 3.5, 4 };
+	struct wattle_forecast h = { .zone = "Z", .unit = "gCO2/kWh", .signal = WATTLE_SIGNAL_MARGINAL, .dated = true, .start_s = 7200, .slot_s = 300,
+				     .n = 4, .room = 4, .value = value };
+	struct wattle_err err = WATTLE_ERR_INIT;
+	char text[400];
+
+	CU_ASSERT(wattle_forecast_format_cache(&h, text, sizeof(text), &err) > 0);
+	CHECK_HOLDS(text, "[1, null, 3.5, 4]");
+	cache_refuses(text, "a value must be a number");
+	value[1] = 2;
+	CHECK_INT(wattle_forecast_parse_history("f", text, &h, &err), 0);
+	CHECK_INT(h.n, 4);
+	CU_ASSERT(isnan(value[1]));
+	CHECK_INT(h.signal, WATTLE_SIGNAL_MARGINAL);
+	takes(text);
+	CHECK_INT(wattle_forecast_hole(&f, 0), 1);
+	CHECK_INT(wattle_forecast_parse_history("f", "{\"slot_s\":60,\"start\":1,\"values\":[nul]}", &h, &err), -EINVAL);
+	value[0] = INFINITY;
+	h.n = 1;
+	CHECK_INT(wattle_forecast_format_cache(&h, text, sizeof(text), &err), -EINVAL);
+}
+
+/* A past half hour has two values: each can be had. */
+static void test_series(void)
+{
+	static const char uk[] = "{\"data\":[" UK("00:00", "245", "250") "," UK("00:30", "240", "null") "," UK("01:00", "230", "231") "]}";
+	static const struct { enum wattle_series series; double value[3]; } cases[] = {
+		{ WATTLE_SERIES_BEST, { 250, 240, 231 } },
+		{ WATTLE_SERIES_FORECAST, { 245, 240, 230 } },
+		{ WATTLE_SERIES_ACTUAL, { 250, NAN, 231 } },
+	};
+	const struct wattle_forecast_wish wish = { WATTLE_QUANTITY_CARBON, 0 };
+	struct wattle_err err = WATTLE_ERR_INIT;
+
+	for (size_t c = 0; c < sizeof(cases) / sizeof(cases[0]); c++) {
+		char text[sizeof(uk)];
+
+		memcpy(text, uk, sizeof(uk));
+		free(f.value);
+		f = (struct wattle_forecast){ .n = 0 };
+		CHECK_INT(wattle_forecast_parse_series("f", text, strlen(text), &wish, cases[c].series, &f, &err), 0);
+		CU_ASSERT_FATAL(f.n == 3);
+		for (unsigned i = 0; i < 3; i++)
+			CU_ASSERT(isnan(cases[c].value[i]) ? isnan(f.value[i]) : fabs(f.value[i] - cases[c].value[i]) < 1e-9);
+	}
+}
+
+/* One of each kind, in full, as it comes. */
+static void test_every_format(void)
+{
+	static const struct {
+		const char *text, *source, *zone, *start, *issued;
+		enum wattle_signal signal;
+		uint32_t slot_s, n, region;
+		double first, last;
+	} samples[] = {
+		{ "{\"zone\":\"DE\",\"forecast\":[{\"carbonIntensity\":351,\"datetime\":\"2026-05-08T21:00:00.000Z\"},"
+		  "{\"carbonIntensity\":342,\"datetime\":\"2026-05-08T22:00:00.000Z\"}],\"updatedAt\":\"2026-05-08T20:41:06.130Z\","
+		  "\"temporalGranularity\":\"hourly\",\"_disclaimer\":\"This data is subject to terms\"}",
+		  "Electricity Maps forecast", "DE", "2026-05-08T21:00:00Z", "2026-05-08T20:41:06Z", WATTLE_SIGNAL_AVERAGE, 3600, 2, 0, 351, 342 },
+		{ "{\"zone\":\"DE\",\"history\":[{\"zone\":\"DE\",\"carbonIntensity\":302,\"datetime\":\"2026-05-08T19:00:00.000Z\","
+		  "\"updatedAt\":\"2026-05-09T19:00:00.000Z\",\"createdAt\":\"2026-05-05T19:00:00.000Z\",\"emissionFactorType\":\"lifecycle\","
+		  "\"isEstimated\":true,\"estimationMethod\":\"TIME_SLICER_AVERAGE\"},{\"carbonIntensity\":310,\"datetime\":\"2026-05-08T20:00:00.000Z\","
+		  "\"isEstimated\":false,\"estimationMethod\":null}],\"temporalGranularity\":\"hourly\"}",
+		  "Electricity Maps history", "DE", "2026-05-08T19:00:00Z", NULL, WATTLE_SIGNAL_AVERAGE, 3600, 2, 0, 302, 310 },
+		{ "{\"zone\":\"DE\",\"data\":[{\"zone\":\"DE\",\"carbonIntensity\":290,\"datetime\":\"2026-05-08T00:00:00.000Z\"},"
+		  "{\"zone\":\"DE\",\"carbonIntensity\":288,\"datetime\":\"2026-05-08T01:00:00.000Z\"}],\"temporalGranularity\":\"hourly\"}",
+		  "Electricity Maps past range", "DE", "2026-05-08T00:00:00Z", NULL, WATTLE_SIGNAL_AVERAGE, 3600, 2, 0, 290, 288 },
+		{ "{\"data\":[{\"point_time\":\"2026-04-01T00:00:00+00:00\",\"value\":412.5},{\"point_time\":\"2026-04-01T00:05:00+00:00\",\"value\":0}],"
+		  "\"meta\":{\"data_point_period_seconds\":300,\"region\":\"CAISO_NORTH\",\"warnings\":[],\"signal_type\":\"co2_moer\","
+		  "\"model\":{\"date\":\"2023-03-01\"},\"units\":\"lbs_co2_per_mwh\",\"generated_at_period_seconds\":300,"
+		  "\"generated_at\":\"2026-03-31T23:55:00+00:00\"}}",
+		  "WattTime", "CAISO_NORTH", "2026-04-01T00:00:00Z", "2026-03-31T23:55:00Z", WATTLE_SIGNAL_MARGINAL, 300, 2, 0, 412.5 * 0.453592, 0 },
+		{ "{ \"data\":[{ \"from\": \"2024-01-15T00:00Z\", \"to\": \"2024-01-15T00:30Z\", \"intensity\": { \"forecast\": 245, \"actual\": null,"
+		  " \"index\": \"moderate\" } },{ \"from\": \"2024-01-15T00:30Z\", \"to\": \"2024-01-15T01:00Z\", \"intensity\": { \"forecast\": 241,"
+		  " \"actual\": null, \"index\": \"moderate\" } }]}",
+		  "UK Carbon Intensity", "GB", "2024-01-15T00:00Z", NULL, WATTLE_SIGNAL_AVERAGE, 1800, 2, 0, 245, 241 },
+		{ "{\"data\":{\"regionid\":3,\"dnoregion\":\"Electricity North West\",\"shortname\":\"North West England\",\"data\":[{\"from\":"
+		  "\"2024-01-15T00:00Z\",\"to\":\"2024-01-15T00:30Z\",\"intensity\":{\"forecast\":45,\"index\":\"low\"},\"generationmix\":["
+		  "{\"fuel\":\"gas\",\"perc\":10.2}]}]}}",
+		  "UK Carbon Intensity, regional", "North West England", "2024-01-15T00:00Z", NULL, WATTLE_SIGNAL_AVERAGE, 1800, 1, 3, 45, 45 },
+		{ "{\"data\":[{\"regionid\":3,\"dnoregion\":\"Electricity North West\",\"shortname\":\"North West England\",\"data\":[{\"from\":"
+		  "\"2024-01-15T00:00Z\",\"to\":\"2024-01-15T00:30Z\",\"intensity\":{\"forecast\":45,\"index\":\"low\"}}]}]}",
+		  "UK Carbon Intensity, regional", "North West England", "2024-01-15T00:00Z", NULL, WATTLE_SIGNAL_AVERAGE, 1800, 1, 3, 45, 45 },
+		/* the portal's headers of other years */
+		{ "Datetime (UTC),Country,Zone name,Zone id,Carbon intensity gCO\xe2\x82\x82" "eq/kWh (direct),Carbon intensity gCO\xe2\x82\x82" "eq/kWh"
+		  " (Life cycle),Carbon-free energy percentage (CFE%),Renewable energy percentage (RE%),Data source,Data estimated,Data estimation method\n"
+		  "2024-01-01 00:00:00,Germany,Germany,DE,150.2,210.4,70.1,66.0,entsoe.eu,false,\n2024-01-01 01:00:00,Germany,Germany,DE,140,200,71,67,entsoe.eu,true,X\n",
+		  "Electricity Maps portal", "DE", "2024-01-01T00:00:00Z", NULL, WATTLE_SIGNAL_AVERAGE, 3600, 2, 0, 210.4, 200 },
+		{ "datetime,created_at,timestamp,zone_name,carbon_intensity_avg,carbon_intensity_production_avg\n"
+		  "2020-01-01T00:00:00+00:00,2021-06-17T09:27:00.121955+00:00,1577836800,CA-ON,332,1\n"
+		  "2020-01-01T01:00:00+00:00,2021-06-17T09:27:00.121955+00:00,1577840400,CA-ON,30.5,1\n",
+		  "CarbonScaler", "CA-ON", "2020-01-01T00:00:00Z", NULL, WATTLE_SIGNAL_AVERAGE, 3600, 2, 0, 332, 30.5 },
+		{ ",UTC time,carbon_intensity,coal,nat_gas\n0,2021-01-01 00:00:00,301.25,5,1\n1,2021-01-01 01:00:00,310,6,1\n",
+		  "CarbonCast", "", "2021-01-01T00:00:00Z", NULL, WATTLE_SIGNAL_AVERAGE, 3600, 2, 0, 301.25, 310 },
+		{ "Time,Carbon Intensity\n2019-12-20 00:00:00,120.5\n2019-12-20 00:30:00,135.25\n",
+		  "CSV", "", "2019-12-20T00:00:00Z", NULL, WATTLE_SIGNAL_AVERAGE, 1800, 2, 0, 120.5, 135.25 },
+		{ "hour_index,carbon_intensity\n0,144.64\n1,132.79\n",
+		  "hours by index", "", "1970-01-01T00:00:00Z", NULL, WATTLE_SIGNAL_AVERAGE, 3600, 2, 0, 144.64, 132.79 },
+		{ CACHE, "forecast cache", "LAB", "2026-05-08T21:00:00Z", "2026-05-08T20:00:00Z", WATTLE_SIGNAL_AVERAGE, 30, 3, 0, 400, 300 },
+	};
+	static const char *const before[] = { "", "\xef\xbb\xbf" };
+
+	for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++)
+		for (size_t b = 0; b < 2; b++) {
+			char text[2000];
+			int64_t start_s, issued_s = 0;
+
+			snprintf(text, sizeof(text), "%s%s", before[b], samples[i].text);
+			takes(text);
+			CHECK_INT(wattle_instant_parse(samples[i].start, &start_s, NULL), 0);
+			if (samples[i].issued)
+				CHECK_INT(wattle_instant_parse(samples[i].issued, &issued_s, NULL), 0);
+			CHECK_STRING(f.source, samples[i].source);
+			CHECK_STRING(f.zone, samples[i].zone);
+			CHECK_INT(f.start_s, start_s);
+			CHECK_INT(f.issued_s, issued_s);
+			CHECK_INT(f.signal, samples[i].signal);
+			CHECK_INT(f.slot_s, samples[i].slot_s);
+			CHECK_INT(f.region, samples[i].region);
+			CHECK_STRING(f.unit, "gCO2/kWh");
+			CHECK_INT(f.quantity, WATTLE_QUANTITY_CARBON);
+			CU_ASSERT_FATAL(f.n == samples[i].n);
+			CU_ASSERT_DOUBLE_EQUAL(f.value[0], samples[i].first, 1e-9);
+			CU_ASSERT_DOUBLE_EQUAL(f.value[f.n - 1], samples[i].last, 1e-9);
+		}
+}
+
 /* --- window and slots ----------------------------------------------------------- */
 
 static void test_reslot(void)
@@ -406,6 +537,9 @@ int main(void)
 		{ "tables that are refused", test_csv_refused },
 		{ "prices", test_price },
 		{ "our own cache", test_cache },
+		{ "holes", test_holes },
+		{ "what was forecast and what was measured", test_series },
+		{ "one of every format", test_every_format },
 		{ "other slots", test_reslot },
 		{ "the planner's window", test_window },
 		{ "moments", test_instants },
