@@ -20,7 +20,7 @@ setup_file() {
 setup() {
     # It would pass the points, too, and mend what the others must mend without it.
     lab on n1 -- sh -c 'pkill -KILL -x wattle-agent || true'
-    until_true 5 agent_gone n1
+    until_true 30 agent_gone n1
 }
 teardown() {
     lab on n1 -- rm -f /run/wattle-faultpoint
@@ -93,13 +93,13 @@ killed() {
 @test "slurmd killed during a job: the cap stays; the job ends meanwhile; slurmd started: restored" {
     local id
     id=$(as alice sbatch --parsable --no-requeue -w n1 --power=200 -o /dev/null --wrap 'sleep 6' 2>/dev/null)
-    until_true 20 book_has n1 "$id"
+    until_true 60 book_has n1 "$id"
     lab node n1 kill-slurmd
     is_at n1 "$(caps 70000000)"
     sleep 1
     is_at n1 "$(caps 70000000)"
     # The extern step waits for slurmd to end it.
-    until_true 20 one_stepd
+    until_true 60 one_stepd
     lab node n1 start-slurmd
     until_true 60 job_gone "$id"
     until_true 5 at_boot n1
@@ -154,7 +154,7 @@ for job in json.load(sys.stdin)["jobs"]:
     lab on n1 -- wattle lease sweep
     is_at n1 "$(caps 45000000)"
     lab on ctl -- scancel "$second"
-    until_true 20 at_boot n1
+    until_true 60 at_boot n1
     lab on ctl -- scancel --user=alice
     resume
     next_job
@@ -167,8 +167,8 @@ for job in json.load(sys.stdin)["jobs"]:
     sleep 0.5
     echo "apply.after_write skip=1" | lab on n1 -- sh -c 'cat >/run/wattle-faultpoint'
     lab node n1 kill-stepd
-    until_true 5 fired
-    until_true 5 agent_gone n1
+    until_true 30 fired
+    until_true 30 agent_gone n1
     run ! at_boot n1
     agent_start n1
     until_true 2 at_boot n1

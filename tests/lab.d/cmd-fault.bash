@@ -29,7 +29,7 @@ lab_fault() {
 fault_taken() {
     local i lines
     lines=$(grep -vc '^ *\(#\|$\)' "$1/faults") || true
-    for ((i = 0; i < 30; i++)); do
+    for ((i = 0; i < 200; i++)); do
         sleep 0.05
         grep -q "^node .* faults=$lines bad_fault_lines=0" "$1/state" && return
     done

@@ -13,7 +13,7 @@ lab_restart() {
     slurmctld_stop
     slurmctld_start
     # It asks every slurmd first; one that is dead never answers.
-    for ((i = 0; i < 60; i++)); do
+    for ((i = 0; i < 200; i++)); do
         [[ $(slurm_node_states) == *unk* ]] || return 0
         sleep 0.05
     done

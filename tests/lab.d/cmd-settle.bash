@@ -12,17 +12,14 @@ lab_settle() {
     need_lab
     # shellcheck source=/dev/null
     . "$LAB_DIR/options"
-    local i bad=
-    for ((i = 0; i < 200; i++)); do
-        slurm_settled && break
-        sleep 0.3
+    local i
+    for ((i = 0; i < 60; i++)); do
+        slurm_settled && good_compare >/dev/null && return
+        sleep 1
     done
-    slurm_settled || bad=1
-    good_compare || bad=1
-    [[ -z $bad ]] || {
-        "$LAB_CHECKOUT/tests/lab" trouble
-        exit 1
-    }
+    good_compare || true
+    "$LAB_CHECKOUT/tests/lab" trouble
+    exit 1
 }
 
 slurm_settled() {

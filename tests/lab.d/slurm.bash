@@ -63,7 +63,7 @@ db_start() {
             --auth-root-authentication-method=normal >/var/log/slurm/mariadb.log 2>&1 || exit 1
         setsid -f mariadbd --defaults-file=/etc/wattle-lab/my.cnf >>/var/log/slurm/mariadb.log 2>&1' </dev/null ||
         die_log "MariaDB does not start"
-    wait_for 20 "MariaDB does not answer" test -S "/proc/$(host_pid ctl)/root/run/mysqld/mysqld.sock"
+    wait_for 120 "MariaDB does not answer" test -S "/proc/$(host_pid ctl)/root/run/mysqld/mysqld.sock"
 }
 
 slurmdbd_start() {
@@ -72,7 +72,7 @@ slurmdbd_start() {
         die_log "MariaDB does not answer"
     LAB_LOG=$LAB_STATE/hosts/ctl/upper/var/log/slurm/slurmdbd.log
     host_do ctl slurmdbd </dev/null >/dev/null 2>&1 || die_log "slurmdbd does not start"
-    wait_for 30 "slurmdbd does not answer" slurmdbd_up
+    wait_for 120 "slurmdbd does not answer" slurmdbd_up
 }
 slurmdbd_up() {
     local out
@@ -85,7 +85,7 @@ slurmdbd_up() {
 slurmctld_start() {
     LAB_LOG=$LAB_STATE/hosts/ctl/upper/var/log/slurm/slurmctld.log
     host_do ctl slurmctld </dev/null >/dev/null 2>&1 || die_log "slurmctld does not start"
-    wait_for 30 "slurmctld does not answer" slurmctld_up
+    wait_for 120 "slurmctld does not answer" slurmctld_up
 }
 slurmctld_up() { host_do ctl scontrol ping 2>/dev/null | grep -q 'is UP$'; }
 
@@ -93,7 +93,7 @@ slurmctld_stop() {
     local pid
     pid=$(host_do ctl pgrep -x slurmctld) || return 0
     host_do ctl kill "$pid"
-    wait_for 30 "slurmctld does not stop" host_do ctl sh -c '! kill -0 '"$pid"' 2>/dev/null'
+    wait_for 120 "slurmctld does not stop" host_do ctl sh -c '! kill -0 '"$pid"' 2>/dev/null'
 }
 
 slurmd_start() {
@@ -104,7 +104,7 @@ slurmd_start() {
 # Every node of the lab idle, as slurmctld sees them.
 slurm_wait_idle() {
     LAB_LOG=$LAB_STATE/hosts/ctl/upper/var/log/slurm/slurmctld.log
-    wait_for 30 "not all nodes came up: $(slurm_node_states)" slurm_all_idle
+    wait_for 120 "not all nodes came up: $(slurm_node_states)" slurm_all_idle
 }
 slurm_all_idle() { [[ $(host_do ctl sinfo -h -t idle -o %D) == "$LAB_NODES" ]]; }
 slurm_node_states() { host_do ctl sinfo -h -N -o '%N %T' | tr '\n' ';'; }
@@ -121,7 +121,7 @@ accounts_create() {
         m add user bob account=bio' || die_log "sacctmgr failed"
     slurmctld_start
     LAB_LOG=$LAB_STATE/hosts/ctl/upper/var/log/slurm/slurmdbd.log
-    wait_for 10 "slurmctld did not register the licence 'power'" \
+    wait_for 120 "slurmctld did not register the licence 'power'" \
         host_do ctl sh -c 'sacctmgr -nP show tres format=type,name | grep -q "^license|power$"'
     host_do ctl sh -ec '
         m() { sacctmgr -i "$@" >/dev/null; }
@@ -134,4 +134,6 @@ agent_start() {
     # shellcheck disable=SC2016
     host_do "$1" sh -c '! command -v wattle-agent >/dev/null || setsid -f wattle-agent >>/var/log/slurm/wattle-agent.log 2>&1' \
         </dev/null || die_log "$1: wattle-agent does not start"
+    # shellcheck disable=SC2016
+    wait_for 60 "$1: wattle-agent does not start" host_do "$1" sh -c '! command -v wattle-agent >/dev/null || pgrep -x wattle-agent >/dev/null'
 }

@@ -98,14 +98,14 @@ sys.exit(not rows or any(r[head.index("HELD"):].split()[0] not in ("yes", "no") 
 @test "report: a running job has its numbers so far" {
     local id
     id=$(submit -N1 -w n1 --power=300 --wrap 'srun true; touch first; sleep 60')
-    until_true 20 as alice test -e cli/first
+    until_true 60 as alice test -e cli/first
     report "$id"
     is_true 'j["so_far"] and j["jobs"][0]["end"] is None and [s["step"] for s in j["jobs"][0]["steps"]] == ["0"]'
     run -0 as alice wattle report "$id"
     [[ $output == *"so far:"* && $output == *"has not ended"* ]]
     as alice rm cli/first
     id=$(submit -N1 -w n2 --power=300 --wrap 'sleep 60')
-    sleep 2
+    until_true 60 book_has n2 "$id"
     run -0 as alice wattle report "$id"
     [[ $output == *"none has ended yet"* ]]
 }
@@ -152,16 +152,16 @@ sys.exit(not rows or any(r[head.index("HELD"):].split()[0] not in ("yes", "no") 
     [[ $output == *"(shared)"* && $output == *"Other jobs ran on the same node"* ]]
 }
 
-restarted() { lab on ctl -- scontrol update jobid="$1" starttime=now && sleep 1 && [[ $(lab on ctl -- squeue -h -j "$1" -o %T) == R* ]]; }
 @test "report: the runs of a requeued job add up, on whatever nodes they were" {
     local id
     id=$(submit -N1 -w n1 --requeue --power=200 --wrap 'srun ./burn 2; [ -e ran ] || { touch ran; sleep 60; }')
-    until_true 20 as alice test -e cli/ran
+    until_true 60 as alice test -e cli/ran
     sleep 0.5
     lab on ctl -- scontrol requeue "$id"
     # the new start time is lost on a job that is still completing; and one that starts again at once gets no extern step
+    until_true 60 job_is "$id" PENDING
     sleep 3
-    until_true 20 restarted "$id"
+    lab on ctl -- scontrol update jobid="$id" starttime=now
     finish "$id"
     as alice rm cli/ran
     report "$id"
@@ -222,7 +222,7 @@ restarted() { lab on ctl -- scontrol update jobid="$1" starttime=now && sleep 1 
     [[ $output == *"root's"* ]]
     run -2 lab on n1 -- wattle lease frob
     lab on n1 -- pkill -KILL -x wattle-agent
-    until_true 5 agent_gone n1
+    until_true 30 agent_gone n1
     lab node n1 kill-stepd
     run -0 lab on n1 -- wattle lease sweep
     [[ $output == *"its last holder is gone"* ]]
@@ -363,13 +363,13 @@ conf() { echo "rm -f /tmp/w.conf; cp /etc/wattle/wattle.conf /tmp/w.conf; $1; mo
     sleeper n1 200
     lab fault n1 write package-1 'constraint_*_power_limit_uw' EIO
     lab node n1 kill-stepd
-    sleep 0.5
+    until_true 30 owed n1
     run -1 --separate-stderr lab on n1 -- wattle check --json
     is_true 'any(f["level"] == "wrong" and "2 limits could not be put back" in f["text"] for f in j["findings"])'
     lab fault n1 clear
     lab on n1 -- wattle lease sweep
     lab on n1 -- pkill -KILL -x wattle-agent
-    until_true 5 agent_gone n1
+    until_true 30 agent_gone n1
     run -0 --separate-stderr lab on n1 -- wattle check --json
     is_true 'any(f["level"] == "warning" and f["topic"] == "agent" for f in j["findings"])'
 }

@@ -122,7 +122,7 @@ put_conf() { lab on ctl -- sh -c 'cat >/etc/wattle/wattle.conf.new && mv /etc/wa
 
 @test "each task of an array is charged" {
     id=$(as alice sbatch --parsable -o /dev/null -N1 -a 1-3 --power=300 --wrap 'sleep 60')
-    until_true 20 uses_w 900
+    until_true 60 uses_w 900
     [[ $(licences "${id}_2") == power:300 ]]
 }
 
@@ -143,10 +143,12 @@ put_conf() { lab on ctl -- sh -c 'cat >/etc/wattle/wattle.conf.new && mv /etc/wa
     run --separate-stderr as alice srun -w n2 -N1 hostname : -w n3 -N1 hostname
     [[ $status -eq 0 && $(sort <<<"$output") == $'n2\nn3' ]] || { echo "$status $output $stderr" >&2 && return 1; }
     wait_idle
-    as alice sh -c 'exec salloc -w n2 -N1 --power=200 : -w n1 -N1 --power=150 sleep 60' >/dev/null 2>"$BATS_TEST_TMPDIR/said" 3>&- &
+    # -K: or salloc would outlive its jobs with its command
+    as alice sh -c 'exec salloc -K -w n2 -N1 --power=200 : -w n1 -N1 --power=150 sleep 300' >/dev/null 2>"$BATS_TEST_TMPDIR/said" 3>&- &
+    local salloc=$!
     until_true 60 is_running_on n1
     id=$(lab on ctl -- squeue -h -w n1 -o %A)
-    until_true 20 lease_w "$id" 150
+    until_true 60 lease_w "$id" 150
     if [[ $WATTLE_LAB_SLURM == native ]]; then
         uses_w 350
     else
@@ -154,6 +156,7 @@ put_conf() { lab on ctl -- sh -c 'cat >/etc/wattle/wattle.conf.new && mv /etc/wa
         said 'wattle: 150 W/node x 1 node: 150 W, not charged (only sbatch charges all components)'
     fi
     lab on ctl -- scancel --user=alice
+    wait "$salloc" || true
 }
 
 @test "interactive_het = refuse: no component runs uncharged" {
@@ -232,13 +235,13 @@ CONF
     id=$(as alice sbatch --parsable -o /dev/null -N2 --power=300 --wrap 'true')
     wait_idle
     accounted() { [[ $(lab on ctl -- sacct -nPX -j "$1" -o AllocTRES) == *license/power=600* ]]; }
-    until_true 15 accounted "$id"
+    until_true 60 accounted "$id"
 }
 
 @test "charge = both: a gres on each node beside the licence" {
     lab on ctl -- sed 's/^\[site\]/&\ncharge = both/' /etc/wattle/wattle.conf.jobsubmit | put_conf
     id=$(as alice sbatch --parsable -o /dev/null -N2 --power=300 --wrap 'sleep 60')
-    until_true 20 job_is "$id" RUNNING
+    until_true 60 job_is "$id" RUNNING
     [[ $(licences "$id") == power:600 && $(job_field "$id" TresPerNode) == gres?power:300 ]]
     on_nodes() { lab on ctl -- sh -c 'scontrol show node -d -o' | grep -c 'GresUsed=power:300'; }
     [[ $(on_nodes) == 2 ]]
@@ -250,14 +253,14 @@ CONF
 @test "a QOS with GrpTRES=license/power=600 holds the third 300 W job until one ends" {
     first=$(as alice sbatch --parsable -o /dev/null -q lowpower -N1 --power=300 --wrap 'sleep 300')
     second=$(as bob sbatch --parsable -o /dev/null -q lowpower -N1 --power=300 --wrap 'sleep 300')
-    until_true 20 job_is "$first" RUNNING
-    until_true 20 job_is "$second" RUNNING
+    until_true 60 job_is "$first" RUNNING
+    until_true 60 job_is "$second" RUNNING
     third=$(as alice sbatch --parsable -o /dev/null -q lowpower -N1 --power=300 --wrap 'sleep 300')
-    until_true 20 waits_for "$third" QOSGrpLicense
+    until_true 60 waits_for "$third" QOSGrpLicense
     sleep 3
     job_is "$third" PENDING
     as bob scancel "$second"
-    until_true 20 job_is "$third" RUNNING
+    until_true 60 job_is "$third" RUNNING
 }
 
 @test "bob can't shed a pending job's charge" {
@@ -324,7 +327,7 @@ CONF
 
 @test "bob can't shed a running job's charge, and may shrink it" {
     id=$(as bob sbatch --parsable -o /dev/null -N3 --power=300 --wrap 'sleep 300')
-    until_true 20 job_is "$id" RUNNING
+    until_true 60 job_is "$id" RUNNING
     uses_w 900
     for change in Licenses= Licenses=power:1; do
         run as bob scontrol update jobid="$id" "$change"
@@ -356,18 +359,18 @@ CONF
         SLURM_SPANK_WATTLE_GRANT='v1 watts=400' _SLURM_SPANK_OPTION_wattle_power=400 \
         sbatch --parsable -o /dev/null -w n1 -N1 --power=150 --export=ALL,WATTLE_GRANT='v1 watts=400',SPANK_WATTLE_GRANT='v1 watts=400' \
         --wrap 'sleep 60')
-    until_true 20 job_is "$id" RUNNING
+    until_true 60 job_is "$id" RUNNING
     [[ $(licences "$id") == power:150 ]]
-    until_true 10 lease_w "$id" 150
+    until_true 60 lease_w "$id" 150
 }
 
 @test "a grant forged through Slurm's API does not reach a node, nor a job without bounds" {
     raw_submit_built
     id=$(as bob js/raw_submit forged n1)
-    until_true 20 job_is "$id" RUNNING
+    until_true 60 job_is "$id" RUNNING
     [[ $(licences "$id") == power:150 && $(job_field "$id" NumNodes) == 1 ]]
     lab on ctl -- scontrol show job "$id" | grep -q 'AdminComment=wattle: 150 W/node x 1 node: 150 W'
-    until_true 10 lease_w "$id" 150
+    until_true 60 lease_w "$id" 150
 }
 
 @test "1,000 random submissions through Slurm's API" {
@@ -391,7 +394,7 @@ CONF
 
 @test "a job submitted from within a job names its own watts" {
     id=$(as bob sbatch --parsable -o js/nested -N1 --power=150 --wrap 'sbatch -H --parsable -o /dev/null -N1 --exclusive --wrap true 2>/dev/null')
-    until_true 30 as bob test -s js/nested
+    until_true 60 as bob test -s js/nested
     nested=$(as bob cat js/nested)
     [[ $(licences "$id") == power:150 && $(licences "$nested") == power:400 ]] || { echo "nested: $(licences "$nested")" >&2 && return 1; }
 }

@@ -24,7 +24,7 @@ sleeper() {
     local id node=$1 watts=$2
     shift 2
     id=$(as alice sbatch --parsable --no-requeue -w "$node" --power="$watts" -o /dev/null "$@" --wrap 'sleep 300' 2>/dev/null)
-    until_true 20 book_has "$node" "$id" || return 1
+    until_true 60 book_has "$node" "$id" || return 1
     echo "$id"
 }
 # Both slurmstepds of a batch job hold its lease.
@@ -33,11 +33,14 @@ book_has() {
         python3 -c 'import json,sys; print(sum(len(j["steps"]) for j in json.load(sys.stdin)["jobs"] if j["job_id"] == int(sys.argv[1])))' "$2") -ge 2 ]]
 }
 
+# owed NODE: a limit could not be put back there.
+owed() { lab on "$1" -- wattle lease list --json | grep -q '"owed": true'; }
+
 agent_runs() { lab on "$1" -- pgrep -x wattle-agent; }
 agent_gone() { ! agent_runs "$1"; }
 agent_start() {
     agent_runs "$1" >/dev/null || lab on "$1" -- sh -c 'setsid -f wattle-agent >>/var/log/slurm/wattle-agent.log 2>&1' </dev/null
-    until_true 5 agent_runs "$1"
+    until_true 30 agent_runs "$1"
 }
 agent_log() { lab on "$1" -- cat /var/log/slurm/wattle-agent.log; }
 

@@ -107,10 +107,10 @@ until [ -e spank/enough ]; do sleep 0.1; done
 kill $!
 JOB
     )
-    until_true 20 has_file running
+    until_true 60 has_file running
     for node in "${NODES[@]}"; do is_at "$node" "$(caps 120)" || { limits "$node" && false; }; done
     as alice touch spank/enough
-    until_true 20 job_gone "$id"
+    until_true 60 job_gone "$id"
     at_boot_values "${NODES[@]}"
 }
 
@@ -142,7 +142,7 @@ spank/read
 srun spank/read
 JOB
     )
-    until_true 20 job_gone "$id"
+    until_true 60 job_gone "$id"
     run -0 as alice cat spank/out
     all_read 2 70
     run -0 --separate-stderr as alice salloc -N2 --power=300 srun spank/read
@@ -175,7 +175,7 @@ srun --het-group=0 spank/read
 srun --het-group=1 spank/read
 JOB
     )
-    until_true 30 no_jobs
+    until_true 60 no_jobs
     run -0 as alice cat spank/out
     [[ $(grep -E '^[0-9 ]+$' <<<"$output") == "$(caps 70)"$'\n'"$(caps 120)" ]]
 }
@@ -194,7 +194,7 @@ srun --power=50 spank/read
 srun --power=75% spank/read
 JOB
     )
-    until_true 30 job_gone "$id"
+    until_true 60 job_gone "$id"
     run -0 as alice cat spank/out
     [[ $(grep -E '^[0-9 ]+$' <<<"$output") == "$(caps 120
         )"$'\n'"$(caps 70)"$'\n'"$(caps 120)"$'\n'"$(caps 120)"$'\n'"$(caps 20)"$'\n'"$(caps 120)" ]]
@@ -212,7 +212,7 @@ srun -N1 -n1 spank/read
 env -u SLURM_JOB_ID -u SLURM_JOBID true
 JOB
     )
-    until_true 20 job_gone "$id"
+    until_true 60 job_gone "$id"
     run -0 as alice cat spank/out
     all_read 3 120
     [[ $output != *wattle:* ]]
@@ -224,27 +224,27 @@ JOB
 @test "an overlapping step from outside re-caps the running job within its grant" {
     local id
     id=$(submit alice -N1 --power=300 --wrap 'until [ -e spank/enough ]; do sleep 0.1; done')
-    until_true 20 job_is "$id" RUNNING
-    until_true 5 is_at "$(lab on ctl -- squeue -h -j "$id" -o %N)" "$(caps 120)"
+    until_true 60 job_is "$id" RUNNING
+    until_true 30 is_at "$(lab on ctl -- squeue -h -j "$id" -o %N)" "$(caps 120)"
     run -0 --separate-stderr as alice srun --jobid="$id" --overlap --power=200 spank/read
     all_read 1 70
     run -0 --separate-stderr as alice srun --jobid="$id" --overlap --power=390 spank/read
     all_read 1 120
     as alice touch spank/enough
-    until_true 20 job_gone "$id"
+    until_true 60 job_gone "$id"
 }
 
 @test "two jobs on one node add up, and each end gives its share back" {
     local a b
     a=$(submit alice -n1 -w n1 --power=150 -o /dev/null --wrap 'until [ -e spank/enough ]; do sleep 0.1; done')
-    until_true 20 is_at n1 "$(caps 45)"
+    until_true 60 is_at n1 "$(caps 45)"
     b=$(submit bob -n1 -w n1 --power=200 -o /dev/null --wrap 'sleep 60')
-    until_true 20 is_at n1 "$(caps 145)"
+    until_true 60 is_at n1 "$(caps 145)"
     as alice touch spank/enough
-    until_true 20 job_gone "$a"
+    until_true 60 job_gone "$a"
     until_true 1 is_at n1 "$(caps 70)"
     as bob scancel "$b"
-    until_true 20 job_gone "$b"
+    until_true 60 job_gone "$b"
     at_boot_values n1
 }
 
@@ -257,13 +257,13 @@ srun -n1 --power=200 --overlap sh -c 'until [ -e spank/second ]; do sleep 0.1; d
 wait
 JOB
     )
-    until_true 20 is_at n1 "$(caps 70)"
+    until_true 60 is_at n1 "$(caps 70)"
     as alice touch spank/second
-    until_true 20 is_at n1 "$(caps 95)"
+    until_true 60 is_at n1 "$(caps 95)"
     run -0 as alice cat spank/out
     all_read 1 50
     as alice touch spank/first
-    until_true 20 job_gone "$id"
+    until_true 60 job_gone "$id"
     at_boot_values n1
 }
 
@@ -271,17 +271,17 @@ JOB
 @test "forty steps of one user at once, beside a neighbour: all run" {
     local id crowd
     id=$(submit alice -n1 -w n1 --power=150 -o /dev/null --wrap 'until [ -e spank/enough ]; do sleep 0.1; done')
-    until_true 20 is_at n1 "$(caps 45)"
+    until_true 60 is_at n1 "$(caps 45)"
     as alice sh -c 'for i in $(seq 40); do
             { srun --jobid="$0" --overlap -n1 --mem=0 --power=150 sleep 1 && echo "$i" >>spank/done; } & done; wait' "$id" 3>&- &
     crowd=$!
-    until_true 20 has_file 'done'
+    until_true 60 has_file 'done'
     run -0 --separate-stderr as bob srun -n1 -w n1 --power=200 spank/read
     all_read 1 145
     wait "$crowd"
     [[ $(as alice cat spank/done | wc -l) == 40 ]]
     as alice touch spank/enough
-    until_true 20 job_gone "$id"
+    until_true 60 job_gone "$id"
     at_boot_values n1
 }
 
@@ -317,13 +317,13 @@ has_runs() { [[ $(as alice cat spank/runs | wc -l) == "$1" ]]; }
 @test "scancel, also of a job that ignores signals, and the time limit: boot values within 1 s" {
     local id
     id=$(submit alice -N2 -w n1,n2 --power=300 --wrap 'trap "" TERM CONT; srun sh -c "trap : TERM; while :; do sleep 1; done"')
-    until_true 20 is_at n2 "$(caps 120)"
+    until_true 60 is_at n2 "$(caps 120)"
     as alice scancel "$id"
-    until_true 30 job_gone "$id"
+    until_true 60 job_gone "$id"
     at_boot_values n1 n2
 
     id=$(submit alice -N1 -w n1 --power=300 --time=1 --wrap 'sleep 300')
-    until_true 20 is_at n1 "$(caps 120)"
+    until_true 60 is_at n1 "$(caps 120)"
     # What the time limit does, without the minute that it takes.
     lab on ctl -- scontrol update jobid="$id" endtime=now
     until_true 60 job_gone "$id"
@@ -334,7 +334,7 @@ has_runs() { [[ $(as alice cat spank/runs | wc -l) == "$1" ]]; }
 @test "step records: one for each step, the batch script and the job, on each node, the user's to read" {
     local id
     id=$(submit alice -N2 -w n1,n2 --power=300 --wrap 'srun sleep 1.2')
-    until_true 20 job_gone "$id"
+    until_true 60 job_gone "$id"
     run -0 as alice cat "/var/spool/wattle/$id/n1.jsonl" "/var/spool/wattle/$id/n2.jsonl"
     # n1: step 0, batch, extern; n2: step 0, extern
     [[ $(jq -s length <<<"$output") == 5 ]]
@@ -350,16 +350,16 @@ has_runs() { [[ $(as alice cat spank/runs | wc -l) == "$1" ]]; }
     run -0 --separate-stderr as alice srun -N1 -w n1 --power=300 spank/read
     lab on n1 -- umount /var/spool/wattle
     all_read 1 120
-    until_true 5 logged n1 'wattle:.*Read-only'
+    until_true 30 logged n1 'wattle:.*Read-only'
 }
 
 @test "an admin's own change of a limit during a job is kept and reported" {
     local id boot
     id=$(submit alice -N1 -w n1 --power=300 --wrap 'until [ -e spank/enough ]; do sleep 0.1; done')
-    until_true 20 is_at n1 "$(caps 120)"
+    until_true 60 is_at n1 "$(caps 120)"
     lab on n1 -- sh -c 'echo 90000000 >/sys/class/powercap/intel-rapl:0/constraint_0_power_limit_uw'
     as alice touch spank/enough
-    until_true 20 job_gone "$id"
+    until_true 60 job_gone "$id"
     boot=$(cat "$SP_DIR/boot.n1")
     until_true 1 is_at n1 "90 ${boot#* }"
     logged n1 'wattle:.*package-0 long_term.*90.000 W.*somebody else'
@@ -386,7 +386,7 @@ has_runs() { [[ $(as alice cat spank/runs | wc -l) == "$1" ]]; }
     local id
     lab fault n2 'write package-0 constraint_0_power_limit_uw ignored'
     id=$(submit alice -N1 -w n2 --power=300 --wrap 'touch spank/ran')
-    until_true 20 job_gone "$id"
+    until_true 60 job_gone "$id"
     [[ $(job_state "$id") == FAILED ]]
     run ! has_file ran
     run -0 as alice cat spank/out
@@ -404,7 +404,7 @@ has_runs() { [[ $(as alice cat spank/runs | wc -l) == "$1" ]]; }
     on_failure drain
     lab fault n2 'write package-1 constraint_0_power_limit_uw EACCES'
     run ! as alice srun -N1 -w n2 --power=300 spank/read
-    until_true 5 drained n2
+    until_true 30 drained n2
     run -0 lab on ctl -- scontrol show node -o n2
     [[ $output == *'Reason=wattle: node n2 zone package-1 long_term: wanted 120.000 W'* ]]
 }
@@ -500,11 +500,11 @@ JOB
     local id
     id=$(submit bob -N1 -w n1 --power=200 --wrap 'f=/var/spool/wattle/$SLURM_JOB_ID
         until [ -e $HOME/enough ]; do sleep 0.1; done')
-    until_true 20 is_at n1 "$(caps 70)"
+    until_true 60 is_at n1 "$(caps 70)"
     # As if he had found a way to: the tree is root's.
     lab on n1 -- sh -c "echo precious >/tmp/precious; mkdir -p -m 711 /var/spool/wattle/$id; ln -s /tmp/precious /var/spool/wattle/$id/n1.jsonl"
     as bob touch enough
-    until_true 20 job_gone "$id"
+    until_true 60 job_gone "$id"
     as bob rm -f enough
     [[ $(lab on n1 -- cat /tmp/precious) == precious ]]
     logged n1 'wattle:.*n1.jsonl'
