@@ -8,18 +8,48 @@
 
 #include "cli_argv.h"
 #include "options.h"
+#include "profile_choose.h"
 
 #define FORMS "300, 300W or 0.3kW: cap per node; 1500W/job: total, split evenly over the nodes; 70%: of a node's maximum. " \
 	      "For srun inside a job: lowers the cap while the step runs, never raises it"
 
+#define SLOWDOWN "run time may grow by so much, 5%: the fewest watts that keep it, by a profile of the program; with --power too, that " \
+		 "is the ceiling"
+#define PROFILE "which profile: a name of the site's, or a file, ./FILE.json; default: the job's name, then the partition's"
+
+/* To add one: a line here, the word in lib/request.c, a line in the manual page. */
 static const struct word {
 	const char *name, *arginfo, *usage;
 	bool builtin; /* Slurm has an option of that name: ours would be disabled with an error line */
+	bool submits; /* decides a submission: not for steps */
 } words[] = {
-	{ "power-cap", "SPEC", "watts: " FORMS, false },
-	{ "power", "SPEC", "watts: " FORMS, WATTLE_SLURM_HAS_POWER },
+	{ "power-cap", "SPEC", "watts: " FORMS, false, false },
+	{ "power", "SPEC", "watts: " FORMS, WATTLE_SLURM_HAS_POWER, false },
+	{ "slowdown", "PCT", SLOWDOWN, false, true },
+	{ "power-profile", "NAME|PATH", PROFILE, false, true },
 };
 #define N_WORDS (sizeof(words) / sizeof(words[0]))
+_Static_assert(N_WORDS <= WATTLE_OPTIONS_MAX, "more options than a submission remembers");
+
+int wattle_options_count(void)
+{
+	return (int) N_WORDS;
+}
+
+const char *wattle_option_name(int val)
+{
+	return val < 0 || (size_t) val >= N_WORDS ? NULL : words[val].name;
+}
+
+bool wattle_option_submits(int val)
+{
+	return wattle_option_name(val) && words[val].submits;
+}
+
+bool wattle_option_is_profile(int val)
+{
+	return wattle_option_name(val) && strcmp(words[val].name, "power-profile") == 0;
+}
 
 void wattle_options_register(spank_t spank, spank_opt_cb_f cb)
 {
@@ -44,7 +74,7 @@ int wattle_option_take(struct wattle_spank *ctx, int val, const char *text, bool
 {
 	struct wattle_err err = WATTLE_ERR_INIT;
 
-	if (val < 0 || (size_t) val >= N_WORDS || !text)
+	if (!wattle_option_name(val) || !text)
 		return 0;
 	if (wattle_request_set(&ctx->request, words[val].name, text, &err) < 0) {
 		if (!remote) {
@@ -55,21 +85,25 @@ int wattle_option_take(struct wattle_spank *ctx, int val, const char *text, bool
 		slurm_error("wattle: --%s from the job's environment is dropped: %s", words[val].name, err.text);
 		return 0;
 	}
-	snprintf(ctx->option, sizeof(ctx->option), "%s", words[val].name);
-	wattle_err_quote(ctx->said, sizeof(ctx->said), text);
+	/* what a step may say */
+	if (!words[val].submits) {
+		snprintf(ctx->option, sizeof(ctx->option), "%s", words[val].name);
+		wattle_err_quote(ctx->said, sizeof(ctx->said), text);
+	}
 	return 0;
 }
 
-/* Slurm's name for an option in an environment: prefix, plugin, option, all but letters and digits as '_'. */
-static void option_env_name(char *ret, size_t size, const char *prefix, const char *option)
+/* Slurm's name: prefix, plugin, option, all but letters and digits as '_'. */
+const char *wattle_option_env(int val, bool client, char buf[WATTLE_OPTION_ENV_MAX])
 {
-	int n = snprintf(ret, size, "%s_SLURM_SPANK_OPTION_wattle_", prefix);
-	for (size_t i = n > 0 ? (size_t) n : 0; i + 1 < size; i++, option++) {
-		ret[i] = isalnum((unsigned char) *option) || !*option ? *option : '_';
-		ret[i + 1] = 0;
-		if (!*option)
-			break;
-	}
+	const char *option = wattle_option_name(val);
+	int n = snprintf(buf, WATTLE_OPTION_ENV_MAX, "%s_SLURM_SPANK_OPTION_wattle_%s", client ? "SLURM_SPANK_" : "", option ? option : "");
+	size_t end = (size_t) n, start = option ? end - strlen(option) : end;
+
+	for (size_t i = start; i < end; i++)
+		if (!isalnum((unsigned char) buf[i]))
+			buf[i] = '_';
+	return buf;
 }
 
 static bool inside_a_job(void)
@@ -79,23 +113,25 @@ static bool inside_a_job(void)
 
 void wattle_options_disinherit(void)
 {
-	char name[128];
+	char name[WATTLE_OPTION_ENV_MAX];
 	bool nested = inside_a_job();
 
 	unsetenv(WATTLE_ALLOCATED_NAME);
-	for (size_t i = 0; i < N_WORDS; i++) {
+	for (int i = 0; i < wattle_options_count(); i++) {
 		/* This form is Slurm's own, from client to node: on a client it can only be a leftover. */
-		option_env_name(name, sizeof(name), "", words[i].name);
-		unsetenv(name);
-		if (nested) {
-			option_env_name(name, sizeof(name), "SLURM_SPANK_", words[i].name);
-			unsetenv(name);
-		}
+		unsetenv(wattle_option_env(i, false, name));
+		if (nested)
+			unsetenv(wattle_option_env(i, true, name));
 	}
+	unsetenv("SLURM_SPANK_" WATTLE_PROFILE_TEXT_NAME);
 }
 
-void wattle_options_mark_allocation(struct wattle_spank *ctx)
+bool wattle_options_mark_allocation(struct wattle_spank *ctx)
 {
-	if (spank_context() == S_CTX_LOCAL && !inside_a_job() && !wattle_cli_says(ctx->argc, ctx->argv, "jobid"))
-		setenv(WATTLE_ALLOCATED_NAME, "1", 1);
+	if (spank_context() != S_CTX_LOCAL)
+		return false;
+	if (inside_a_job() || wattle_cli_says(ctx->argc, ctx->argv, "jobid"))
+		return true;
+	setenv(WATTLE_ALLOCATED_NAME, "1", 1);
+	return false;
 }

@@ -10,12 +10,14 @@
 #include "context.h"
 #include "hooks.h"
 #include "options.h"
+#include "submission.h"
 
 #pragma GCC visibility push(default)
 SPANK_PLUGIN(wattle, 1)
 #pragma GCC visibility pop
 
 static struct wattle_spank ctx;
+static struct wattle_submission submission;
 
 /* glibc gives constructors of dlopened objects the program's own arguments. */
 __attribute__((constructor)) static void keep_arguments(int argc, char *argv[])
@@ -36,7 +38,9 @@ static void after_fork(void)
 
 static int take_option(int val, const char *text, int remote)
 {
-	return wattle_option_take(&ctx, val, text, remote != 0);
+	int rc = remote ? 0 : wattle_submission_take(&submission, val, text);
+
+	return rc == 0 ? wattle_option_take(&ctx, val, text, remote != 0) : rc < 0 ? -1 : 0;
 }
 
 static int64_t cpu_us(void)
@@ -65,7 +69,7 @@ int slurm_spank_init(spank_t spank, int argc, char *argv[])
 		wattle_options_register(spank, take_option);
 		if (WATTLE_SLURM_HAS_POWER)
 			wattle_argv_power_rewrite(ctx.argc, ctx.argv);
-		wattle_options_mark_allocation(&ctx);
+		wattle_submission_begin(&submission, wattle_options_mark_allocation(&ctx));
 		break;
 	case S_CTX_REMOTE:
 		wattle_options_register(spank, take_option);
@@ -84,6 +88,8 @@ int slurm_spank_init(spank_t spank, int argc, char *argv[])
 int slurm_spank_init_post_opt(spank_t spank, int argc, char *argv[])
 {
 	(void) argc, (void) argv;
+	if (spank_context() == S_CTX_LOCAL || spank_context() == S_CTX_ALLOCATOR)
+		wattle_submission_send(&submission, spank);
 	if (spank_context() != S_CTX_REMOTE)
 		return 0;
 	int64_t t = cpu_us();

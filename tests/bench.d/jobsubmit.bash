@@ -1,18 +1,17 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # job_submit() of the real plugin in a process that plays slurmctld, each call timed by itself: submissions with --power, with
-# #SBATCH --power, with neither, and refused ones. A batch of calls gives one percentile, the batches its spread.
+# #SBATCH --power, with neither, with --slowdown by a profile of the site, and refused ones. A batch of calls gives one percentile, the batches its spread.
 
 bench() {
-    local batches calls i c=$BENCH_CHECKOUT/tests/component inih
+    local batches calls i c=$BENCH_CHECKOUT/tests/component libs
     batches=$(repeats 20 3)
     calls=$(repeats 20000 1000)
-    read -ra inih <<<"$(pkg-config --cflags --libs inih)"
+    read -ra libs <<<"$(pkg-config --cflags --libs inih json-c)"
     mkdir -p "$BENCH_TMP/jobsubmit/.libs"
     local flags=(-O2 -w -D_GNU_SOURCE '-DWATTLE_CONF_PATH="/etc/wattle/wattle.conf"')
     cc "${flags[@]}" -shared -fPIC -fvisibility=hidden -I"$BENCH_CHECKOUT/lib" -o "$BENCH_TMP/jobsubmit/.libs/job_submit_wattle.so" \
-        "$BENCH_CHECKOUT"/jobsubmit/*.c "$BENCH_CHECKOUT"/lib/{err,file,units,hostmatch,siteconf,request,policy,tres,grant}.c \
-        "${inih[@]}" -lm
+        "$BENCH_CHECKOUT"/jobsubmit/*.c "$BENCH_CHECKOUT"/lib/*.c "${libs[@]}" -lpowercap -lm
     cc "${flags[@]}" -rdynamic -I"$c" -o "$BENCH_TMP/bench_jobsubmit" "$c/bench_jobsubmit.c" "$c/slurmctld_stub.c" -ldl
     (
         cd "$BENCH_TMP" || exit

@@ -11,11 +11,15 @@
 #include <time.h>
 
 static const char site[] =
-	"[site]\ndefault_partition = main\n"
+	"[site]\ndefault_partition = main\nprofile_dir = " STUB_PROFILES "\n"
 	"[class standard]\nnodes = n[1-1000]\ncpus = 64\nbase_w = 60\nmin_w = 100\nmax_w = 400\n"
 	"[partition main]\n[partition eco]\nmax_w = 250\n";
 
-enum { KINDS = 4 }; /* --power, #SBATCH only, nothing said, refused */
+static const char profile[] =
+	"{\"name\":\"nbody\",\"unit\":\"s\",\"fit\":{\"form\":\"hyperbolic\",\"coef\":{\"a\":0.2,\"b\":0.3,\"c\":0},\"r2\":0.99,\"loo_error_pct\":1,"
+	"\"cap_min_w\":100,\"cap_max_w\":250,\"time_min_s\":60,\"caps\":7,\"runs\":21,\"usable\":true,\"why\":\"\"}}";
+
+enum { KINDS = 5 }; /* --power, #SBATCH only, nothing said, refused, --slowdown by a profile of the job's name */
 
 static void make(job_desc_msg_t *d, unsigned kind, const char *script)
 {
@@ -36,6 +40,10 @@ static void make(job_desc_msg_t *d, unsigned kind, const char *script)
 	d->num_tasks = 32;
 	if (kind == 0)
 		stub_add_spank(d, "_SLURM_SPANK_OPTION_wattle_power_cap=200W");
+	if (kind == 4) {
+		d->name = stub_string("nbody");
+		stub_add_spank(d, "_SLURM_SPANK_OPTION_wattle_slowdown=5%");
+	}
 	if (kind == 3)
 		stub_add_spank(d, "_SLURM_SPANK_OPTION_wattle_power_cap=2000W");
 }
@@ -77,6 +85,7 @@ int main(int argc, char **argv)
 		return 2;
 	stub_load_plugin(&plugin);
 	stub_set_conf(site);
+	stub_set_profile("nbody", profile);
 	plugin.init();
 	for (unsigned i = 0; i < calls; i++) {
 		unsigned kind = i % KINDS;
@@ -100,6 +109,7 @@ int main(int argc, char **argv)
 	}
 	plugin.fini();
 	stub_set_conf(NULL);
+	stub_set_profile("nbody", NULL);
 	qsort(taken_ns, calls, sizeof(*taken_ns), by_size);
 	qsort(cpu_ns, calls, sizeof(*cpu_ns), by_size);
 	printf("%llu %llu %llu %llu %llu\n", (unsigned long long) taken_ns[calls / 2],

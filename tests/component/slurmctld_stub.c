@@ -5,6 +5,7 @@
 
 #include "slurmctld_stub.h"
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -209,6 +210,68 @@ void stub_set_conf_owner(uid_t uid, mode_t mode)
 	__atomic_store_n(&conf_mode, mode, __ATOMIC_RELAXED);
 }
 
+/* --- profiles --------------------------------------------------------------------------------------------------------------- */
+
+static char profile_dir[256];
+static __thread int profile_fd = -1; /* opened last */
+
+void stub_set_profile(const char *name, const char *text)
+{
+	static unsigned generation;
+	const char *dir = getenv("TMPDIR");
+	char path[400], new_path[400];
+	FILE *f;
+
+	if (!*profile_dir) {
+		snprintf(profile_dir, sizeof(profile_dir), "%s/wattle-profiles-%d", dir ? dir : "/tmp", (int) getpid());
+		mkdir(profile_dir, 0700);
+	}
+	snprintf(path, sizeof(path), "%s/%s.json", profile_dir, name);
+	if (!text) {
+		unlink(path);
+		rmdir(profile_dir); /* with the last one */
+		return;
+	}
+	mkdir(profile_dir, 0700);
+	/* beside it first, so that no reader sees half of it, and as another inode each time */
+	snprintf(new_path, sizeof(new_path), "%s/new.%u", profile_dir, generation++);
+	f = fopen(new_path, "we");
+	if (!f || fputs(text, f) < 0 || fclose(f) < 0 || rename(new_path, path) < 0) {
+		perror(path);
+		exit(1);
+	}
+}
+
+/* The real path of a profile's in buf, or NULL. */
+static const char *find_profile(const char *path, char *buf, size_t size)
+{
+	static const char prefix[] = STUB_PROFILES;
+
+	if (strncmp(path, prefix, sizeof(prefix) - 1) != 0)
+		return NULL;
+	snprintf(buf, size, "%s%s", profile_dir, path + sizeof(prefix) - 1);
+	return buf;
+}
+
+VISIBLE DIR *opendir(const char *path);
+
+DIR *opendir(const char *path)
+{
+	char buf[400];
+	const char *real = find_profile(path, buf, sizeof(buf));
+	int fd = (int) syscall(SYS_openat, AT_FDCWD, real ? real : path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+
+	return fd < 0 ? NULL : fdopendir(fd);
+}
+
+/* --- both ------------------------------------------------------------------------------------------------------------------- */
+
+static void dress_profile(struct stat *st)
+{
+	st->st_uid = 0;
+	st->st_mode = (st->st_mode & (mode_t) S_IFMT) | 0644;
+}
+
 static void dress(struct stat *st)
 {
 	st->st_uid = __atomic_load_n(&conf_uid, __ATOMIC_RELAXED);
@@ -222,10 +285,14 @@ VISIBLE int open(const char *path, int flags, ...);
 int lstat(const char *path, struct stat *st)
 {
 	bool ours = strcmp(path, WATTLE_CONF_PATH) == 0;
-	int rc = fstatat(AT_FDCWD, ours ? conf_path : path, st, AT_SYMLINK_NOFOLLOW);
+	char buf[400];
+	const char *profile = find_profile(path, buf, sizeof(buf));
+	int rc = fstatat(AT_FDCWD, ours ? conf_path : profile ? profile : path, st, AT_SYMLINK_NOFOLLOW);
 
 	if (rc == 0 && ours)
 		dress(st);
+	if (rc == 0 && profile)
+		dress_profile(st);
 	return rc;
 }
 
@@ -234,7 +301,9 @@ int fstat(int fd, struct stat *st)
 	struct stat ours;
 	int rc = fstatat(fd, "", st, AT_EMPTY_PATH);
 
-	if (rc == 0 && *conf_path && fstatat(AT_FDCWD, conf_path, &ours, AT_SYMLINK_NOFOLLOW) == 0 && ours.st_ino == st->st_ino &&
+	if (rc == 0 && fd == profile_fd)
+		dress_profile(st);
+	else if (rc == 0 && *conf_path && fstatat(AT_FDCWD, conf_path, &ours, AT_SYMLINK_NOFOLLOW) == 0 && ours.st_ino == st->st_ino &&
 	    ours.st_dev == st->st_dev)
 		dress(st);
 	return rc;
@@ -242,15 +311,27 @@ int fstat(int fd, struct stat *st)
 
 int open(const char *path, int flags, ...)
 {
+	char buf[400];
+	const char *profile = find_profile(path, buf, sizeof(buf));
 	mode_t mode = 0;
 	va_list args;
+	int fd;
 
 	if (flags & O_CREAT) {
 		va_start(args, flags);
 		mode = va_arg(args, mode_t);
 		va_end(args);
 	}
-	return (int) syscall(SYS_openat, AT_FDCWD, strcmp(path, WATTLE_CONF_PATH) ? path : conf_path, flags, mode);
+	if (profile)
+		path = profile;
+	else if (strcmp(path, WATTLE_CONF_PATH) == 0)
+		path = conf_path;
+	fd = (int) syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+	if (profile)
+		profile_fd = fd;
+	else if (fd == profile_fd)
+		profile_fd = -1;
+	return fd;
 }
 
 /* --- the plugin ------------------------------------------------------------------------------------------------------------- */
@@ -313,6 +394,7 @@ void stub_job_desc_free(job_desc_msg_t *d)
 	slurm_xfree((void **) &d->partition);
 	slurm_xfree((void **) &d->script);
 	slurm_xfree((void **) &d->submit_line);
+	slurm_xfree((void **) &d->name);
 }
 
 void stub_add_spank(job_desc_msg_t *d, const char *entry)

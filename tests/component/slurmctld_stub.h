@@ -3,7 +3,8 @@
 #define WATTLE_SLURMCTLD_STUB_H
 
 /* As much of slurmctld as job_submit_wattle.so asks for, in one process with the tests. The real plugin is loaded, with its
- * compiled-in configuration path: the stub answers its open() and lstat() with a file of the test's, owned by root. */
+ * compiled-in configuration path: the stub answers its open() and lstat() with a file of the test's, owned by root; and so
+ * with the profiles in STUB_PROFILES, which the configuration may name. */
 
 #include <slurm/slurm.h>
 #include <stdbool.h>
@@ -31,6 +32,10 @@ void stub_load_plugin(struct plugin *ret);
 void stub_set_conf(const char *text);
 /* Its owner and mode (0, 0644). */
 void stub_set_conf_owner(uid_t uid, mode_t mode);
+
+/* A profile of the site, root's; text NULL: it is gone. */
+#define STUB_PROFILES "/nonexistent/profiles"
+void stub_set_profile(const char *name, const char *text);
 
 /* Log lines since the last call of stub_log_clear, and the last one. */
 unsigned stub_log_lines(void);

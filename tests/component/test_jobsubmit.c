@@ -18,7 +18,7 @@
 static struct plugin plugin;
 
 static const char site[] =
-	"[site]\ndefault_partition = main\n"
+	"[site]\ndefault_partition = main\nprofile_dir = " STUB_PROFILES "\n"
 	"[class standard]\ncpus = 64\nbase_w = 60\nmin_w = 100\nmax_w = 400\n"
 	"[class fat]\nbase_w = 100\nmin_w = 300\nmax_w = 1200\n"
 	"[partition main]\n[partition eco]\nmax_w = 250\n[partition fat]\nclass = fat\n";
@@ -27,6 +27,11 @@ static const char site_gres[] =
 	"[site]\ncharge = gres\n[class standard]\ncpus = 64\nbase_w = 60\nmin_w = 100\nmax_w = 400\n";
 static const char site_both[] =
 	"[site]\ncharge = both\n[class standard]\ncpus = 64\nbase_w = 60\nmin_w = 100\nmax_w = 400\n";
+
+#define PROFILE(name, b) \
+	"{\"name\":\"" name "\",\"unit\":\"s\",\"fit\":{\"form\":\"hyperbolic\",\"coef\":{\"a\":0.2,\"b\":" b ",\"c\":0},\"r2\":0.99," \
+	"\"loo_error_pct\":1,\"cap_min_w\":100,\"cap_max_w\":400,\"time_min_s\":60,\"caps\":7,\"runs\":21,\"usable\":true,\"why\":\"\"}}"
+#define CARRIED "WATTLE_PROFILE=v1 name=mine form=hyperbolic linear=0.2 square=0 offset=0 min=100 max=400 time=60 r2=0.99 loo=1 caps=7 runs=21"
 
 /* --- helpers ---------------------------------------------------------------------------------------------------------------- */
 
@@ -74,6 +79,40 @@ static void make_power(struct submission *s, const char *power, uint32_t nodes)
 		stub_add_spank(&s->desc, entry);
 	if (nodes)
 		s->desc.min_nodes = s->desc.max_nodes = nodes;
+}
+
+/* An option as SPANK spells it. */
+static void say(struct submission *s, const char *word, const char *value)
+{
+	char entry[256];
+
+	snprintf(entry, sizeof(entry), "_SLURM_SPANK_OPTION_wattle_%s=%s", word, value);
+	stub_add_spank(&s->desc, entry);
+}
+
+static void make_slowdown(struct submission *s, const char *slowdown, const char *profile, uint32_t nodes)
+{
+	begin(s);
+	say(s, "slowdown", slowdown);
+	if (profile)
+		say(s, "power_profile", profile);
+	s->desc.min_nodes = s->desc.max_nodes = nodes;
+}
+
+static void expect_answer(struct submission *s, const char *message)
+{
+	submit(s);
+	CHECK_INT(s->rc, 0);
+	CHECK_STRING(s->message, message);
+	end(s);
+}
+
+static void expect_refusal(struct submission *s, const char *message)
+{
+	submit(s);
+	CHECK_INT(s->rc, ESLURM_INVALID_TRES);
+	CHECK_HOLDS(s->message, message);
+	end(s);
 }
 
 /* A change of the job that a submission became. */
@@ -332,6 +371,181 @@ static void test_default(void)
 	submit(&s);
 	CHECK_STRING(s.desc.licenses, "power:400");
 	end(&s);
+}
+
+/* --- slowdowns -------------------------------------------------------------------------------------------------------------- */
+
+static void test_slowdown(void)
+{
+	struct submission s;
+
+	stub_set_profile("nbody", PROFILE("nbody", "0.3"));
+	make_slowdown(&s, "5%", "nbody", 4);
+	submit(&s);
+	CHECK_INT(s.rc, 0);
+	CHECK_STRING(s.message, "wattle: 336 W/node x 4 (slowdown 4.9%, profile nbody)");
+	CHECK_STRING(s.desc.admin_comment, s.message);
+	CHECK_STRING(s.desc.licenses, "power:1344");
+	CHECK_STRING(grant_text(&s.desc), "v1 watts=336 nodes=4-4 slowdown=4.898 profile=nbody");
+	CHECK_INT(s.desc.spank_job_env_size, 1);
+	end(&s);
+
+	make_slowdown(&s, "5%", "nbody", 4);
+	say(&s, "power", "250W");
+	expect_answer(&s, "wattle: 250 W/node x 4 (slowdown 22.8%, profile nbody; 5% can't be kept under the ceiling of 250 W)");
+	/* where Slurm's own --power takes the name, the script has the ceiling */
+	make_slowdown(&s, "5%", "nbody", 4);
+	s.desc.script = stub_string("#!/bin/sh\n#SBATCH --power=250W\n");
+	expect_answer(&s, "wattle: 250 W/node x 4 (slowdown 22.8%, profile nbody; 5% can't be kept under the ceiling of 250 W)");
+	make_slowdown(&s, "0.05", "nbody", 4);
+	expect_refusal(&s, "wattle: slowdown: slowdown 0.05 is a percentage: did you mean 5%?");
+	make_slowdown(&s, "5%", "nbody", 4);
+	s.desc.licenses = stub_string("power:1344");
+	expect_answer(&s, "wattle: 336 W/node x 4 (slowdown 4.9%, profile nbody)");
+	make_slowdown(&s, "5%", "nbody", 4);
+	s.desc.licenses = stub_string("power:1200");
+	expect_refusal(&s, "licence power:1200 disagrees with --slowdown=5% --power-profile=nbody, which is 1344 W on 4 nodes");
+	/* named beside a licence it decides nothing */
+	begin(&s);
+	say(&s, "power_profile", "nbody");
+	s.desc.licenses = stub_string("power:300");
+	expect_answer(&s, "wattle: 300 W/node x 1 (slowdown 10.0%, profile nbody)");
+	stub_set_profile("nbody", NULL);
+}
+
+static void test_which_profile(void)
+{
+	static const char with_defaults[] =
+		"[site]\ndefault_partition = main\ndefault_profile = typical\nprofile_dir = " STUB_PROFILES "\n"
+		"[class standard]\ncpus = 64\nbase_w = 60\nmin_w = 100\nmax_w = 400\n"
+		"[partition main]\n[partition eco]\ndefault_profile = slow\n";
+	struct submission s;
+
+	stub_set_profile("nbody", PROFILE("nbody", "0.3"));
+	make_slowdown(&s, "5%", NULL, 1);
+	expect_refusal(&s, "wattle: no profile has the job's name, and there is no default one: say --power-profile=NAME; there are: nbody");
+	make_slowdown(&s, "5%", NULL, 1);
+	s.desc.name = stub_string("nbody");
+	expect_answer(&s, "wattle: 336 W/node x 1 (slowdown 4.9%, profile nbody)");
+	make_slowdown(&s, "5%", NULL, 1);
+	s.desc.name = stub_string("../../etc/shadow");
+	expect_refusal(&s, "no profile has the job's name");
+	make_slowdown(&s, "5%", "nbodi", 1);
+	s.desc.name = stub_string("nbody");
+	expect_refusal(&s, "wattle: there is no profile nbodi; there are: nbody; a file of your own is named with its path, ./FILE.json");
+
+	stub_set_conf(with_defaults);
+	stub_set_profile("slow", PROFILE("slow", "0"));
+	make_slowdown(&s, "5%", NULL, 1);
+	expect_refusal(&s, "there is no profile typical, the default here: tell your administrator");
+	make_slowdown(&s, "5%", NULL, 1);
+	s.desc.partition = stub_string("main,eco");
+	expect_answer(&s, "wattle: 320 W/node x 1 (slowdown 5.0%, profile slow)");
+	make_slowdown(&s, "5%", NULL, 1);
+	s.desc.name = stub_string("nbody");
+	s.desc.partition = stub_string("eco");
+	expect_answer(&s, "wattle: 336 W/node x 1 (slowdown 4.9%, profile nbody)");
+	stub_set_conf(site);
+	stub_set_profile("slow", NULL);
+	stub_set_profile("nbody", NULL);
+}
+
+static void test_carried(void)
+{
+	static const char *const damaged[] = {
+		"WATTLE_PROFILE=", "WATTLE_PROFILE=v2 name=mine", "WATTLE_PROFILE=v1 name=mine", "WATTLE_PROFILE=v1 name=../x form=hyperbolic",
+		"WATTLE_PROFILE=v1 name=m form=hyperbolic linear=nan square=0 offset=0 min=100 max=400 time=60 r2=1 loo=1 caps=7 runs=21",
+		"WATTLE_PROFILE=v1 name=m form=hyperbolic linear=-1 square=0 offset=0 min=100 max=400 time=60 r2=1 loo=1 caps=7 runs=21",
+		"WATTLE_PROFILE=v1 name=m form=hyperbolic linear=1e308 square=0 offset=0 min=100 max=400 time=60 r2=1 loo=1 caps=7 runs=21",
+		"WATTLE_PROFILE=v1 name=m form=quadratic linear=0 square=0 offset=0 min=100 max=400 time=60 r2=1 loo=1 caps=7 runs=21",
+		"WATTLE_PROFILE=v1 name=m form=hyperbolic linear=0.2 square=0 offset=0 min=100 max=400 time=60 r2=1 loo=1 caps=3 runs=21",
+		CARRIED " scaling=1:1:1,1:1:1", CARRIED " name=again",
+	};
+	struct submission s;
+	char longest[2 * WATTLE_MODEL_TEXT_MAX];
+
+	make_slowdown(&s, "5%", "./mine.json", 2);
+	stub_add_spank(&s.desc, CARRIED);
+	stub_add_spank(&s.desc, "WATTLE_PROFILE=v1 name=other");
+	stub_add_spank(&s.desc, "OTHER=kept");
+	submit(&s);
+	CHECK_STRING(s.message, "wattle: 320 W/node x 2 (slowdown 5.0%, profile mine)");
+	CHECK_INT(s.desc.spank_job_env_size, 2);
+	CHECK_STRING(s.desc.spank_job_env[0], "OTHER=kept");
+	CHECK_STRING(grant_text(&s.desc), "v1 watts=320 nodes=2-2 slowdown=5 profile=mine");
+	end(&s);
+
+	make_slowdown(&s, "5%", "mine.json", 2);
+	expect_refusal(&s, "files are read where a job is submitted, by wattle's plugin there: none came along");
+	/* nobody asked for it */
+	make_slowdown(&s, "5%", "mine", 2);
+	stub_add_spank(&s.desc, CARRIED);
+	expect_refusal(&s, "there is no profile mine; there are: none");
+	for (size_t i = 0; i < sizeof(damaged) / sizeof(damaged[0]); i++) {
+		make_slowdown(&s, "5%", "/x", 2);
+		stub_add_spank(&s.desc, damaged[i]);
+		expect_refusal(&s, "a profile sent along");
+	}
+	memset(longest, ' ', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = '\0';
+	memcpy(longest, CARRIED, sizeof(CARRIED) - 1);
+	make_slowdown(&s, "5%", "/x", 2);
+	stub_add_spank(&s.desc, longest);
+	expect_refusal(&s, "a profile sent along is longer than 1023 bytes");
+}
+
+/* Replaced, broken and gone while slurmctld runs. */
+static void test_profile_changes(void)
+{
+	struct submission s;
+
+	stub_set_profile("nbody", PROFILE("nbody", "0.3"));
+	make_slowdown(&s, "5%", "nbody", 1);
+	expect_answer(&s, "wattle: 336 W/node x 1 (slowdown 4.9%, profile nbody)");
+	stub_set_profile("nbody", PROFILE("nbody", "0"));
+	make_slowdown(&s, "5%", "nbody", 1);
+	expect_answer(&s, "wattle: 320 W/node x 1 (slowdown 5.0%, profile nbody)");
+	stub_log_clear();
+	stub_set_profile("nbody", "{\"name\":");
+	for (int i = 0; i < 3; i++) {
+		make_slowdown(&s, "5%", "nbody", 1);
+		expect_answer(&s, "wattle: 320 W/node x 1 (slowdown 5.0%, profile nbody)");
+	}
+	CHECK_INT(stub_log_lines(), 1);
+	CHECK_HOLDS(stub_log_last(), "the profile read before stays in force");
+	stub_set_profile("nbody", NULL);
+	make_slowdown(&s, "5%", "nbody", 1);
+	expect_refusal(&s, "there is no profile nbody; there are: none");
+	stub_set_profile("nbody", "[]");
+	make_slowdown(&s, "5%", "nbody", 1);
+	expect_refusal(&s, "nbody.json");
+	stub_set_profile("nbody", NULL);
+}
+
+static void test_budget(void)
+{
+	static const char few[] = "[site]\nbudget_w = 1000\n[class standard]\ncpus = 64\nbase_w = 60\nmin_w = 100\nmax_w = 400\n";
+	struct submission s;
+	job_desc_msg_t asked;
+	char *message = NULL;
+
+	stub_set_conf(few);
+	make_power(&s, "300", 4);
+	expect_refusal(&s, "1200 W are more than the 1000 W that there are: on 4 nodes at most 250 W per node can be had");
+	make_power(&s, "300", 3);
+	submit(&s);
+	CHECK_INT(s.rc, 0);
+	stub_job_desc_init(&asked);
+	asked.min_nodes = asked.max_nodes = 4;
+	CU_ASSERT(change(&s, true, &asked, ALICE, &message) != 0);
+	if (message)
+		CHECK_HOLDS(message, "1200 W are more than the 1000 W that there are: at most 3 nodes can be had, at 300 W each");
+	slurm_xfree((void **) &message);
+	CHECK_INT(change(&s, true, &asked, STUB_OPERATOR, &message), 0);
+	slurm_xfree((void **) &message);
+	stub_job_desc_free(&asked);
+	end(&s);
+	stub_set_conf(site);
 }
 
 /* --- the configuration ------------------------------------------------------------------------------------------------------ */
@@ -615,13 +829,22 @@ static char *random_text(void)
 		"_SLURM_SPANK_OPTION_wattle_power_cap=90%", "_SLURM_SPANK_OPTION_wattle_", "_SLURM_SPANK_OPTION_wattle_power", "X=y",
 		"#!/bin/sh\n#SBATCH --power=200\n", "#SBATCH --power", "#SBATCH \"--power=300", "sbatch --power=300 x", "sbatch --power",
 		"srun : : : --power=200 x", "%s%n%d", "\xff\xfe\x01",
+		"nbody", "_SLURM_SPANK_OPTION_wattle_slowdown=5%", "_SLURM_SPANK_OPTION_wattle_slowdown=5%", "_SLURM_SPANK_OPTION_wattle_slowdown=0.05",
+		"_SLURM_SPANK_OPTION_wattle_slowdown=1e3", "_SLURM_SPANK_OPTION_wattle_slowdown=900%", "_SLURM_SPANK_OPTION_wattle_power_profile=nbody",
+		"_SLURM_SPANK_OPTION_wattle_power_profile=nbody", "_SLURM_SPANK_OPTION_wattle_power_profile=./x",
+		"_SLURM_SPANK_OPTION_wattle_power_profile=../nbody", "_SLURM_SPANK_OPTION_wattle_power_profile=",
+		"_SLURM_SPANK_OPTION_wattle_power_profile=broken", "_SLURM_SPANK_OPTION_wattle_carbon=scale",
+		"_SLURM_SPANK_OPTION_wattle_carbon_within=0", "_SLURM_SPANK_OPTION_wattle_carbon_work=-1", CARRIED, CARRIED,
+		CARRIED " scaling=1:1:1,2:2:2", CARRIED " linear=1", "WATTLE_PROFILE=v1 name=%s form=hyperbolic linear=1e999", "WATTLE_PROFILE=",
+		"WATTLE_PROFILE=v1 name=m form=quadratic linear=1 square=1 offset=1e5 min=1 max=1e7 time=0 r2=1 loo=0 caps=4 runs=4",
 	};
-	uint32_t i = random_number(48);
+	const uint32_t known = sizeof(texts) / sizeof(texts[0]);
+	uint32_t i = random_number(known + 8);
 	char *text;
 
-	if (i < sizeof(texts) / sizeof(texts[0]))
+	if (i < known)
 		return stub_string(texts[i]);
-	if (i == 44) { /* long */
+	if (i == known) { /* long */
 		size_t n = 1 + random_number(300000);
 
 		text = slurm_xcalloc(n + 1, 1, true, false, "", 0, "");
@@ -629,7 +852,7 @@ static char *random_text(void)
 			text[j] = "power:,=1W%\n #SBATCH--"[random_number(22)];
 		return text;
 	}
-	if (i > 44)
+	if (i > known + 4)
 		return NULL;
 	text = slurm_xcalloc(21, 1, true, false, "", 0, "");
 	for (size_t j = 0; j < 20; j++)
@@ -668,6 +891,14 @@ static void randomize(job_desc_msg_t *d)
 		d->submit_line = random_text();
 	if (!random_number(8))
 		d->admin_comment = random_text();
+	if (!random_number(3))
+		d->name = random_text();
+	if (!random_number(4)) { /* else few would get as far as a model */
+		stub_add_spank(d, "_SLURM_SPANK_OPTION_wattle_slowdown=20%");
+		stub_add_spank(d, random_number(2) ? "_SLURM_SPANK_OPTION_wattle_power_profile=nbody" :
+						     "_SLURM_SPANK_OPTION_wattle_power_profile=a/b");
+		stub_add_spank(d, random_number(2) ? CARRIED : "X=y");
+	}
 	for (uint32_t i = 0; i < n; i++) {
 		char *entry = random_text();
 
@@ -701,6 +932,8 @@ static int check_taken(const struct submission *s, char *const *before, uint32_t
 		return fprintf(stderr, "max_nodes %u, grant %s\n", s->desc.max_nodes, text);
 	if (wattle_licence_find(s->desc.licenses, "power", &charge_w, &err) != 1 || charge_w != (uint64_t) grant.watts_w * grant.nodes_max)
 		return fprintf(stderr, "licences %s, grant %s\n", s->desc.licenses, text);
+	if (grant.profile[0] && !strstr(s->message, grant.profile))
+		return fprintf(stderr, "the answer \"%s\" does not name the profile of %s\n", s->message, text);
 	if (wattle_licence_merge(licences_before, "power", 0, was, sizeof(was), &err) < 0 ||
 	    wattle_licence_merge(s->desc.licenses, "power", 0, is, sizeof(is), &err) < 0 || strcmp(was, is) != 0)
 		return fprintf(stderr, "other licences \"%s\" became \"%s\"\n", was, is);
@@ -759,6 +992,8 @@ static int check_random_change(const struct submission *s)
 	return failed;
 }
 
+static unsigned hostile_predicted; /* taken, by a profile */
+
 static unsigned hostile_round(unsigned count, unsigned *ret_taken)
 {
 	unsigned failed = 0;
@@ -782,6 +1017,7 @@ static unsigned hostile_round(unsigned count, unsigned *ret_taken)
 			failed++;
 		}
 		*ret_taken += s.rc == 0;
+		hostile_predicted += s.rc == 0 && strstr(s.message, "(slowdown ");
 		end(&s);
 		for (uint32_t j = 0; j < size; j++)
 			free(before[j]);
@@ -797,12 +1033,17 @@ static void test_hostile(void)
 	long blocks = stub_blocks();
 	unsigned taken = 0;
 
+	stub_set_profile("nbody", PROFILE("nbody", "0.3"));
+	stub_set_profile("broken", "{");
 	random_state = seed ? strtoull(seed, NULL, 0) : UINT64_C(0x9e3779b97f4a7c15);
 	CHECK_INT(hostile_round(10000, &taken), 0);
 	CHECK_INT(stub_blocks(), blocks);
-	printf("%u of 10000 taken ", taken);
+	stub_set_profile("broken", NULL);
+	stub_set_profile("nbody", NULL);
+	printf("%u of 10000 taken, %u of them by a profile ", taken, hostile_predicted);
 	/* both ways must have been tried in earnest */
 	CU_ASSERT(taken > 1000);
+	CU_ASSERT(hostile_predicted > 300);
 	CU_ASSERT(taken < 9000);
 }
 
@@ -822,6 +1063,11 @@ static void *submit_for_ever(void *arg)
 		if (s.rc != 0 || strcmp(s.desc.licenses, "power:1200") != 0)
 			(*wrong)++;
 		end(&s);
+		make_slowdown(&s, "10%", "nbody", 4);
+		submit(&s);
+		if (s.rc != 0 || strcmp(s.desc.licenses, "power:1200") != 0)
+			(*wrong)++;
+		end(&s);
 	}
 	return NULL;
 }
@@ -832,6 +1078,7 @@ static void test_threads(void)
 	unsigned wrong[8] = { 0 }, sum = 0;
 
 	stop = 0;
+	stub_set_profile("nbody", PROFILE("nbody", "0.3"));
 	for (int i = 0; i < 8; i++)
 		CHECK_INT(pthread_create(&threads[i], NULL, submit_for_ever, &wrong[i]), 0);
 	for (int i = 0; i < 200; i++) {
@@ -839,6 +1086,8 @@ static void test_threads(void)
 		stub_set_conf_owner(0, i % 2 ? 0644 : 0640);
 		if (i % 10 == 0)
 			stub_set_conf_owner(1000, 0644); /* refused: the last good one stays */
+		if (i % 5 == 0)
+			stub_set_profile("nbody", i % 15 == 0 ? "broken" : PROFILE("nbody", "0.3"));
 		usleep(1000);
 	}
 	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
@@ -847,6 +1096,7 @@ static void test_threads(void)
 		sum += wrong[i];
 	}
 	stub_set_conf_owner(0, 0644);
+	stub_set_profile("nbody", NULL);
 	CHECK_INT(sum, 0);
 }
 
@@ -861,6 +1111,11 @@ static const struct test tests[] = {
 	{ "forged names are stripped", test_forged },
 	{ "nodes are bounded", test_nodes_bounded },
 	{ "jobs that name no watts", test_default },
+	{ "a slowdown", test_slowdown },
+	{ "which profile", test_which_profile },
+	{ "a profile that travelled", test_carried },
+	{ "profiles that change", test_profile_changes },
+	{ "a budget", test_budget },
 	{ "bad configurations", test_bad_conf },
 	{ "changing nodes", test_change_nodes },
 	{ "changing licences", test_change_licences },
@@ -869,7 +1124,7 @@ static const struct test tests[] = {
 	{ "jobs older than the plugin", test_change_without_grant },
 	{ "changing gres", test_change_gres },
 	{ "10,000 hostile submissions and changes", test_hostile },
-	{ "eight threads while the file changes", test_threads },
+	{ "eight threads while files change", test_threads },
 	{ NULL, NULL },
 };
 
