@@ -6,59 +6,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+
+#include "stamp.h"
 
 struct wattle_conf {
 	unsigned holders;
 	struct wattle_siteconf *site;
 };
 
-/* What tells one state of the file from the next. */
-struct stamp {
-	bool there;
-	dev_t dev;
-	ino_t ino;
-	off_t size;
-	uid_t uid;
-	mode_t mode;
-	struct timespec changed, modified;
-};
-
 static struct {
 	pthread_mutex_t lock;
 	char path[1024];
-	struct stamp stamp;          /* of the file as last looked at */
+	struct wattle_stamp stamp;   /* of the file as last looked at */
 	struct wattle_conf *newest;  /* the last good one; the cache holds it */
 	struct wattle_err wrong;     /* code 0: the file is newest */
 } cache = { .lock = PTHREAD_MUTEX_INITIALIZER };
-
-static void read_stamp(struct stamp *ret)
-{
-	struct stat st;
-
-	memset(ret, 0, sizeof(*ret));
-	if (lstat(cache.path, &st) < 0)
-		return;
-	ret->there = true;
-	ret->dev = st.st_dev;
-	ret->ino = st.st_ino;
-	ret->size = st.st_size;
-	ret->uid = st.st_uid;
-	ret->mode = st.st_mode;
-	ret->changed = st.st_ctim;
-	ret->modified = st.st_mtim;
-}
-
-static bool same_time(const struct timespec *a, const struct timespec *b)
-{
-	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
-}
-
-static bool same_stamp(const struct stamp *a, const struct stamp *b)
-{
-	return a->there == b->there && a->dev == b->dev && a->ino == b->ino && a->size == b->size && a->uid == b->uid &&
-	       a->mode == b->mode && same_time(&a->changed, &b->changed) && same_time(&a->modified, &b->modified);
-}
 
 static void drop(struct wattle_conf *conf)
 {
@@ -90,10 +52,10 @@ static void look_again(void)
 {
 	struct wattle_err err = WATTLE_ERR_INIT;
 	struct wattle_conf *conf;
-	struct stamp stamp;
+	struct wattle_stamp stamp;
 
-	read_stamp(&stamp);
-	if (same_stamp(&stamp, &cache.stamp))
+	wattle_stamp_read(cache.path, &stamp);
+	if (wattle_stamp_same(&stamp, &cache.stamp))
 		return;
 	/* the stamp is older than what is read: a file changed meanwhile is read again */
 	cache.stamp = stamp;
@@ -114,9 +76,8 @@ void wattle_conf_open(const char *path)
 {
 	pthread_mutex_lock(&cache.lock);
 	snprintf(cache.path, sizeof(cache.path), "%s", path);
-	/* no file has this inode: the first look always loads, and says so */
-	memset(&cache.stamp, 0xff, sizeof(cache.stamp));
-	cache.stamp.there = true;
+	/* the first look always loads, and says so */
+	wattle_stamp_void(&cache.stamp);
 	look_again();
 	pthread_mutex_unlock(&cache.lock);
 }

@@ -6,6 +6,7 @@
  * several threads at once: no waiting, no exit, bounded work, and no state but the cached configuration and profiles (and, between the
  * components of one heterogeneous job, the first of them). */
 
+#include "carbon_decide.h"
 #include "err.h"
 #include "grant.h"
 #include "policy.h"
@@ -69,6 +70,30 @@ bool wattle_submit_line_option(const char *line, size_t len, uint32_t component,
 /* Strings point into job_desc. */
 void wattle_facts_from_job(const job_desc_msg_t *job_desc, struct wattle_facts *ret);
 
+/* --- carbon_files.c: the zone's forecast and the queue's slot loads ---------------------------------------------------------- */
+
+/* Decides under the newest good files. never (or NULL): why such a job is not put off at all. Thread-safe, never fails. */
+void wattle_carbon_ask(const struct wattle_siteconf *site, const struct wattle_carbon_facts *facts, const char *never,
+		       struct wattle_carbon_decision *ret);
+void wattle_carbon_close(void);
+
+/* --- carbon.c: when the job starts, how wide ---------------------------------------------------------------------------------- */
+
+struct wattle_carbon_answer {
+	struct wattle_carbon_decision decision;
+	uint32_t nodes_min, nodes_max; /* what the job may have, however it begins */
+	char text[300];            /* for the end of the answer; "": carbon was not asked for */
+};
+
+/* profile: of the job, or NULL. Reads the clock; changes nothing. */
+void wattle_carbon_of_job(const job_desc_msg_t *job_desc, const struct wattle_siteconf *site, const struct wattle_request *request,
+			  const struct wattle_chosen_profile *profile, const char *partitions, const struct wattle_decision *decision,
+			  struct wattle_carbon_answer *ret);
+/* A scaled job begins at its first size and is granted its plan's greatest watts: charge and answer follow. */
+int wattle_carbon_size(const struct wattle_carbon_decision *carbon, struct wattle_decision *decision, struct wattle_err *err);
+/* begin_time, and of a scaled job nodes, requeue, append and WATTLE_PLAN in its environment; any other WATTLE_PLAN goes. */
+int wattle_carbon_apply(job_desc_msg_t *job_desc, const struct wattle_carbon_decision *carbon, struct wattle_err *err);
+
 /* --- rewrite.c: the decision, written into the job -------------------------------------------------------------------------- */
 
 /* Removes each WATTLE_*, SPANK_WATTLE_* and option of ours from spank_job_env. -E2BIG: absurdly many entries. */
@@ -78,7 +103,7 @@ int wattle_charge_licences(const struct wattle_siteconf *site, const char *prese
 int wattle_charge_gres(const struct wattle_siteconf *site, const char *present, uint64_t watts_w, char **list, struct wattle_err *err);
 /* All of it: charge, grant, node bound, admin_comment. */
 int wattle_rewrite(job_desc_msg_t *job_desc, const struct wattle_siteconf *site, const struct wattle_facts *facts,
-		   const struct wattle_decision *decision, struct wattle_err *err);
+		   const struct wattle_decision *decision, const struct wattle_carbon_answer *carbon, struct wattle_err *err);
 /* Our licence as a TRES per task, node, socket or job, which Slurm 24.11 would count beside the charge: -EINVAL. */
 int wattle_check_licence_tres(const job_desc_msg_t *job_desc, const struct wattle_siteconf *site, struct wattle_err *err);
 /* Our names in a list of gres that are not per node: -EINVAL. */

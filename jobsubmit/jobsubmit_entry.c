@@ -32,6 +32,7 @@ int fini(void)
 {
 	wattle_conf_close();
 	wattle_profiles_close();
+	wattle_carbon_close();
 	return SLURM_SUCCESS;
 }
 

@@ -51,16 +51,21 @@ int wattle_strip_names(job_desc_msg_t *job_desc, struct wattle_err *err)
 }
 
 static int append_grant(job_desc_msg_t *job_desc, const struct wattle_facts *facts, const struct wattle_decision *decision,
-			struct wattle_err *err)
+			const struct wattle_carbon_answer *carbon, struct wattle_err *err)
 {
 	struct wattle_grant grant = {
-		.watts_w = decision->watts_w, .nodes_min = decision->nodes_min, .nodes_max = decision->nodes_max,
+		.watts_w = decision->watts_w, .nodes_min = carbon->nodes_min, .nodes_max = carbon->nodes_max,
 		.defaulted = decision->defaulted, .slowdown_pct = decision->slowdown_pct,
 	};
 	char entry[sizeof(WATTLE_GRANT_NAME) + WATTLE_GRANT_MAX] = WATTLE_GRANT_NAME "=";
 	uint32_t n = job_desc->spank_job_env_size;
 	char **env;
 
+	if (carbon->decision.mode != WATTLE_CARBON_OFF) {
+		grant.carbon = carbon->decision.mode;
+		grant.start_s = carbon->decision.start_s;
+		grant.saving_pct = (uint32_t) carbon->decision.saving_pct;
+	}
 	memcpy(grant.profile, decision->profile, sizeof(grant.profile));
 	if (decision->defaulted) {
 		grant.tasks = facts->tasks;
@@ -144,7 +149,7 @@ int wattle_check_other_gres(const job_desc_msg_t *job_desc, const struct wattle_
 }
 
 int wattle_rewrite(job_desc_msg_t *job_desc, const struct wattle_siteconf *site, const struct wattle_facts *facts,
-		   const struct wattle_decision *decision, struct wattle_err *err)
+		   const struct wattle_decision *decision, const struct wattle_carbon_answer *carbon, struct wattle_err *err)
 {
 	int rc = 0;
 
@@ -153,7 +158,7 @@ int wattle_rewrite(job_desc_msg_t *job_desc, const struct wattle_siteconf *site,
 	if (rc == 0 && (site->charge & WATTLE_CHARGE_GRES))
 		rc = wattle_charge_gres(site, job_desc->tres_per_node, decision->watts_w, &job_desc->tres_per_node, err);
 	if (rc == 0)
-		rc = append_grant(job_desc, facts, decision, err);
+		rc = append_grant(job_desc, facts, decision, carbon, err);
 	if (rc < 0)
 		return rc;
 	if (decision->nodes_bounded)

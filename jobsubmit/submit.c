@@ -34,26 +34,58 @@ static int check_explicit(const struct wattle_siteconf *site, const struct wattl
 	return 0;
 }
 
-/* Its profile is looked for only where somebody asked for what it says. model and profile of facts point into chosen. */
+/* Its profile is looked for only where somebody asked for what it says. model and profile of facts point into chosen. For a scaled job one
+ * that nobody named is a help and no need: *carbon_profile alone points to it. */
 static int find_profile(const job_desc_msg_t *job_desc, const struct wattle_siteconf *site, const struct wattle_request *request,
-			struct wattle_chosen_profile *chosen, struct wattle_facts *facts, struct wattle_err *err)
+			struct wattle_chosen_profile *chosen, struct wattle_facts *facts,
+			const struct wattle_chosen_profile **carbon_profile, struct wattle_err *err)
+{
+	bool asked = request->slowdown_pct > 0 || request->profile[0] || request->profile_own;
+	struct wattle_err ignored = WATTLE_ERR_INIT;
+	int rc;
+
+	*carbon_profile = NULL;
+	if (!asked && request->carbon != WATTLE_CARBON_SCALE)
+		return 0;
+	rc = wattle_profile_of_job(job_desc, site, request, facts->partitions, chosen, asked ? err : &ignored);
+	if (rc < 0)
+		return asked ? rc : 0;
+	*carbon_profile = chosen;
+	if (asked) {
+		facts->model = &chosen->model;
+		facts->profile = chosen->name;
+	}
+	return 0;
+}
+
+static void append_tail(struct wattle_decision *decision, const struct wattle_carbon_answer *carbon)
+{
+	size_t len = strlen(decision->answer);
+
+	if (carbon->text[0])
+		snprintf(decision->answer + len, sizeof(decision->answer) - len, ", %s", carbon->text);
+}
+
+/* When it starts: after watts and nodes are decided, which scale then changes. */
+static int decide_carbon(const job_desc_msg_t *job_desc, const struct wattle_siteconf *site, const struct wattle_request *request,
+			 const struct wattle_chosen_profile *profile, const struct wattle_facts *facts, struct wattle_decision *decision,
+			 struct wattle_carbon_answer *ret, struct wattle_err *err)
 {
 	int rc;
 
-	if (request->slowdown_pct <= 0 && !request->profile[0] && !request->profile_own)
-		return 0;
-	rc = wattle_profile_of_job(job_desc, site, request, facts->partitions, chosen, err);
-	if (rc < 0)
-		return rc;
-	facts->model = &chosen->model;
-	facts->profile = chosen->name;
-	return 0;
+	wattle_carbon_of_job(job_desc, site, request, profile, facts->partitions, decision, ret);
+	rc = wattle_carbon_size(&ret->decision, decision, err);
+	if (rc == 0)
+		append_tail(decision, ret);
+	return rc;
 }
 
 static int decide_and_rewrite(job_desc_msg_t *job_desc, const struct wattle_siteconf *site, struct wattle_decision *ret,
 			      struct wattle_err *err)
 {
+	const struct wattle_chosen_profile *profile;
 	struct wattle_chosen_profile chosen;
+	struct wattle_carbon_answer carbon;
 	struct wattle_words words;
 	struct wattle_facts facts;
 	int rc;
@@ -68,15 +100,19 @@ static int decide_and_rewrite(job_desc_msg_t *job_desc, const struct wattle_site
 		;
 	else if ((rc = wattle_check_other_gres(job_desc, site, err)) < 0)
 		;
-	else if ((rc = find_profile(job_desc, site, &words.request, &chosen, &facts, err)) < 0)
+	else if ((rc = find_profile(job_desc, site, &words.request, &chosen, &facts, &profile, err)) < 0)
 		;
 	else if ((rc = wattle_decide(site, &words.request, &facts, ret, err)) < 0)
 		;
 	else if ((rc = check_explicit(site, &words, ret, err)) < 0)
 		;
+	else if ((rc = decide_carbon(job_desc, site, &words.request, profile, &facts, ret, &carbon, err)) < 0)
+		;
 	else if ((rc = wattle_strip_names(job_desc, err)) < 0)
 		;
-	else if ((rc = wattle_rewrite(job_desc, site, &facts, ret, err)) < 0)
+	else if ((rc = wattle_carbon_apply(job_desc, &carbon.decision, err)) < 0)
+		;
+	else if ((rc = wattle_rewrite(job_desc, site, &facts, ret, &carbon, err)) < 0)
 		;
 	else
 		rc = wattle_het_charge(job_desc, site, ret, err);

@@ -22,6 +22,8 @@
 #include "siteconf.h"
 #include "slotload.h"
 
+#define WATTLE_CARBON_TIME_MAX_S INT64_C(253402300799) /* no moment is later: the year 9999 */
+
 struct wattle_carbon_facts {
 	enum wattle_carbon_word asked;
 	int64_t now_s;            /* submission, Unix time */

@@ -34,9 +34,23 @@ static int add_prediction(char *text, size_t size, const struct wattle_grant *gr
 	return 0;
 }
 
+static int add_carbon(char *text, size_t size, const struct wattle_grant *grant)
+{
+	size_t used = strlen(text);
+
+	if (grant->carbon != WATTLE_CARBON_START && grant->carbon != WATTLE_CARBON_SCALE)
+		return 0;
+	if (grant->start_s <= 0 || grant->start_s > UINT32_MAX)
+		return -EINVAL;
+	snprintf(text + used, size - used, " carbon=%s start=%" PRId64, grant->carbon == WATTLE_CARBON_START ? "start" : "scale",
+		 grant->start_s);
+	add_count(text, size, "saving", grant->saving_pct);
+	return 0;
+}
+
 int wattle_grant_format(const struct wattle_grant *grant, char *text, size_t size)
 {
-	char whole[WATTLE_GRANT_MAX]; /* nine numbers and a name at most: it always fits */
+	char whole[WATTLE_GRANT_MAX]; /* eleven numbers and two names at most: it always fits */
 	size_t used;
 	int rc;
 
@@ -49,7 +63,7 @@ int wattle_grant_format(const struct wattle_grant *grant, char *text, size_t siz
 	add_count(whole, sizeof(whole), "cpt", grant->cpus_per_task);
 	add_count(whole, sizeof(whole), "tpn", grant->tasks_per_node);
 	add_count(whole, sizeof(whole), "cpn", grant->cpus_per_node);
-	if ((rc = add_prediction(whole, sizeof(whole), grant)) < 0)
+	if ((rc = add_prediction(whole, sizeof(whole), grant)) < 0 || (rc = add_carbon(whole, sizeof(whole), grant)) < 0)
 		return rc;
 	used = strlen(whole);
 	if (used >= size)
@@ -110,13 +124,26 @@ static int read_profile(const char *s, const char *end, char ret[WATTLE_MODEL_NA
 	return 0;
 }
 
-enum key { KEY_WATTS, KEY_NODES, KEY_DEFAULT, KEY_TASKS, KEY_CPT, KEY_TPN, KEY_CPN, KEY_SLOWDOWN, KEY_PROFILE, KEY_COUNT };
-static const char *const key_names[KEY_COUNT] = { "watts", "nodes", "default", "tasks", "cpt", "tpn", "cpn", "slowdown", "profile" };
+static int read_carbon(const char *s, const char *end, enum wattle_carbon_word *ret)
+{
+	if (end - s == 5 && memcmp(s, "start", 5) == 0)
+		*ret = WATTLE_CARBON_START;
+	else if (end - s == 5 && memcmp(s, "scale", 5) == 0)
+		*ret = WATTLE_CARBON_SCALE;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+enum key { KEY_WATTS, KEY_NODES, KEY_DEFAULT, KEY_TASKS, KEY_CPT, KEY_TPN, KEY_CPN, KEY_SLOWDOWN, KEY_PROFILE, KEY_CARBON, KEY_START, KEY_SAVING, KEY_COUNT };
+static const char *const key_names[KEY_COUNT] = {
+	"watts", "nodes", "default", "tasks", "cpt", "tpn", "cpn", "slowdown", "profile", "carbon", "start", "saving",
+};
 
 static int read_word(const char *word, const char *end, unsigned *seen, struct wattle_grant *grant)
 {
 	const char *equals = memchr(word, '=', (size_t) (end - word));
-	uint32_t flag;
+	uint32_t flag, seconds;
 	int key;
 
 	if (!equals)
@@ -147,6 +174,15 @@ static int read_word(const char *word, const char *end, unsigned *seen, struct w
 		return read_slowdown(equals + 1, end, &grant->slowdown_pct);
 	case KEY_PROFILE:
 		return read_profile(equals + 1, end, grant->profile);
+	case KEY_CARBON:
+		return read_carbon(equals + 1, end, &grant->carbon);
+	case KEY_START:
+		if (read_count(equals + 1, end, &seconds) < 0 || seconds == 0)
+			return -EINVAL;
+		grant->start_s = seconds;
+		return 0;
+	case KEY_SAVING:
+		return read_count(equals + 1, end, &grant->saving_pct) < 0 || grant->saving_pct > 100 ? -EINVAL : 0;
 	default:
 		if (read_count(equals + 1, end, &flag) < 0 || flag > 1)
 			return -EINVAL;
@@ -183,6 +219,8 @@ int wattle_grant_parse(const char *text, struct wattle_grant *ret, struct wattle
 		return wattle_err_set(err, EINVAL, "grant: no watts in it");
 	if (!(seen & (1u << KEY_SLOWDOWN)) != !(seen & (1u << KEY_PROFILE)))
 		return wattle_err_set(err, EINVAL, "grant: slowdown and profile belong together");
+	if (!(seen & (1u << KEY_CARBON)) != !(seen & (1u << KEY_START)))
+		return wattle_err_set(err, EINVAL, "grant: carbon and start belong together");
 	*ret = grant;
 	return 0;
 }

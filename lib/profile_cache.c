@@ -7,25 +7,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cleanup.h"
 #include "profile.h"
 #include "profile_store.h"
-
-/* What tells one state of a file from the next. */
-struct stamp {
-	dev_t dev;
-	ino_t ino;
-	off_t size;
-	uid_t uid;
-	mode_t mode;
-	struct timespec changed, modified;
-};
+#include "stamp.h"
 
 struct entry {
 	char name[WATTLE_MODEL_NAME_MAX];
-	struct stamp stamp;        /* of the file as last read, good or not */
+	struct wattle_stamp stamp; /* of the file as last read, good or not */
 	uint64_t used;             /* when, in calls */
 	bool good;                 /* model and scaling are what some reading found */
 	struct wattle_err wrong;   /* code 0: the last reading found them */
@@ -57,27 +47,6 @@ void wattle_profile_cache_close(struct wattle_profile_cache *cache)
 	for (uint32_t i = 0; cache && i < cache->n; i++)
 		free(cache->entry[i]);
 	free(cache);
-}
-
-static bool same_time(const struct timespec *a, const struct timespec *b)
-{
-	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
-}
-
-static bool same_stamp(const struct stamp *a, const struct stamp *b)
-{
-	return a->dev == b->dev && a->ino == b->ino && a->size == b->size && a->uid == b->uid && a->mode == b->mode &&
-	       same_time(&a->changed, &b->changed) && same_time(&a->modified, &b->modified);
-}
-
-static int read_stamp(const char *path, struct stamp *ret)
-{
-	struct stat st;
-
-	if (lstat(path, &st) < 0)
-		return -errno;
-	*ret = (struct stamp){ st.st_dev, st.st_ino, st.st_size, st.st_uid, st.st_mode, st.st_ctim, st.st_mtim };
-	return 0;
 }
 
 /* The place of a name, or where it belongs. */
@@ -152,7 +121,7 @@ int wattle_profile_cache_find(struct wattle_profile_cache *cache, const char *na
 			      struct wattle_scaling *ret_scaling, struct wattle_err *err)
 {
 	char path[PATH_MAX];
-	struct stamp stamp;
+	struct wattle_stamp stamp;
 	struct entry *entry;
 	uint32_t at;
 	bool known;
@@ -162,7 +131,7 @@ int wattle_profile_cache_find(struct wattle_profile_cache *cache, const char *na
 		return wattle_err_set(err, EINVAL, "a profile's name is letters, digits, '.', '_' and '-'");
 	snprintf(path, sizeof(path), "%s/%s.json", cache->dir, name);
 	known = find(cache, name, &at);
-	rc = read_stamp(path, &stamp);
+	rc = wattle_stamp_read(path, &stamp);
 	if (rc < 0) {
 		if (known)
 			drop(cache, at);
@@ -172,7 +141,7 @@ int wattle_profile_cache_find(struct wattle_profile_cache *cache, const char *na
 	if (!entry)
 		return wattle_err_set(err, ENOMEM, "out of memory for profile %s", name);
 	entry->used = ++cache->calls;
-	if (!known || !same_stamp(&stamp, &entry->stamp)) {
+	if (!known || !wattle_stamp_same(&stamp, &entry->stamp)) {
 		/* the stamp is older than what is read: a file changed meanwhile is read again */
 		entry->stamp = stamp;
 		load(entry, path);

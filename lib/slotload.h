@@ -15,7 +15,8 @@
 
 #include "err.h"
 
-#define WATTLE_SLOTLOAD_FILE "load" /* in WATTLE_SLOTS_DIR */
+#define WATTLE_SLOTS_DIR "/var/lib/wattle/slots"
+#define WATTLE_SLOTLOAD_FILE "load"
 #define WATTLE_SLOTLOAD_MAX 2048u   /* slots */
 #define WATTLE_SLOTLOAD_BYTES_MAX (32u * 1024)
 #define WATTLE_SLOTLOAD_STALE_S 60  /* an older file says nothing of the queue: the service makes one every few seconds */

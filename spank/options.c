@@ -17,6 +17,10 @@
 		 "is the ceiling"
 #define PROFILE "which profile: a name of the site's, or a file, ./FILE.json; default: the job's name, then the partition's"
 
+#define CARBON "when and how wide: off; start: put off to when power is clean; scale: nodes and watts by the hour, for wattlerun"
+#define WITHIN "must have ended so long after submission, 12h, 2d, HH:MM:SS; --deadline bounds it, too"
+#define WORK "expected run time on the fewest nodes at full power; default: the profile's, else --time"
+
 /* To add one: a line here, the word in lib/request.c, a line in the manual page. */
 static const struct word {
 	const char *name, *arginfo, *usage;
@@ -27,6 +31,9 @@ static const struct word {
 	{ "power", "SPEC", "watts: " FORMS, WATTLE_SLURM_HAS_POWER, false },
 	{ "slowdown", "PCT", SLOWDOWN, false, true },
 	{ "power-profile", "NAME|PATH", PROFILE, false, true },
+	{ "carbon", "off|start|scale", CARBON, false, true },
+	{ "carbon-within", "DURATION", WITHIN, false, true },
+	{ "carbon-work", "DURATION", WORK, false, true },
 };
 #define N_WORDS (sizeof(words) / sizeof(words[0]))
 _Static_assert(N_WORDS <= WATTLE_OPTIONS_MAX, "more options than a submission remembers");

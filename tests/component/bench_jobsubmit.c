@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* How long job_submit() of the real plugin takes, call by call. Prints, in nanoseconds, the 50th and 99th percentile and the
  * maximum of the time that passed, and the 50th and 99th percentile of the CPU time used (a busy machine adds nothing to it).
- *   bench_jobsubmit [CALLS]
- * The submissions are what sbatch sends: 60 variables, a script of 200 lines, options of other plugins beside ours. */
+ *   bench_jobsubmit [CALLS [start|scale]]
+ * The submissions are what sbatch sends: 60 variables, a script of 200 lines, options of other plugins beside ours. With start or scale
+ * all of them ask for that, against a week's forecast of half hours and a queue's slot loads. */
 #include "slurmctld_stub.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,9 +21,34 @@ static const char profile[] =
 	"{\"name\":\"nbody\",\"unit\":\"s\",\"fit\":{\"form\":\"hyperbolic\",\"coef\":{\"a\":0.2,\"b\":0.3,\"c\":0},\"r2\":0.99,\"loo_error_pct\":1,"
 	"\"cap_min_w\":100,\"cap_max_w\":250,\"time_min_s\":60,\"caps\":7,\"runs\":21,\"usable\":true,\"why\":\"\"}}";
 
+static const char carbon_site[] =
+	"[site]\ndefault_partition = main\ncarbon_zone = DE\nprofile_dir = " STUB_PROFILES "\n"
+	"[carbon]\nslot_budget_w = 5000\ndelay_max = 6d\n"
+	"[class standard]\nnodes = n[1-1000]\ncpus = 64\nbase_w = 60\nmin_w = 100\nmax_w = 400\n"
+	"[partition main]\n[partition eco]\nmax_w = 250\n";
+#define SLOTS 336
+
+/* Days and nights. */
+static void put_carbon_files(void)
+{
+	static char text[65536];
+	long long now = (long long) time(NULL), start = now - now % 1800;
+	size_t n = (size_t) sprintf(text, "{\"zone\":\"DE\",\"signal\":\"average\",\"unit\":\"gCO2/kWh\",\"issued\":%lld,\"slot_s\":1800,"
+				    "\"start\":%lld,\"values\":[", now, start);
+
+	for (int i = 0; i < SLOTS; i++)
+		n += (size_t) sprintf(text + n, "%s%.1f", i ? "," : "", 300 + 150 * cos(i / 48.0 * 6.2832) + i * 37 % 11);
+	strcpy(text + n, "]}");
+	stub_set_file("/var/lib/wattle/carbon/DE.json", text);
+	n = (size_t) sprintf(text, "v1 made=%lld start=%lld slot_s=900\n", now + 30, start);
+	for (int i = 0; i < 2 * SLOTS; i++)
+		n += (size_t) sprintf(text + n, "%d\n", i * 7919 % 9000);
+	stub_set_file("/var/lib/wattle/slots/load", text);
+}
+
 enum { KINDS = 5 }; /* --power, #SBATCH only, nothing said, refused, --slowdown by a profile of the job's name */
 
-static void make(job_desc_msg_t *d, unsigned kind, const char *script)
+static void make(job_desc_msg_t *d, unsigned kind, const char *script, const char *carbon)
 {
 	char text[128];
 
@@ -38,6 +65,11 @@ static void make(job_desc_msg_t *d, unsigned kind, const char *script)
 	d->submit_line = stub_string("sbatch -N 4 --time 10:00 --ntasks-per-node=8 job.sh input output");
 	d->min_nodes = d->max_nodes = 4;
 	d->num_tasks = 32;
+	if (carbon) {
+		snprintf(text, sizeof(text), "_SLURM_SPANK_OPTION_wattle_carbon=%s", carbon);
+		stub_add_spank(d, text);
+		d->time_limit = 240;
+	}
 	if (kind == 0)
 		stub_add_spank(d, "_SLURM_SPANK_OPTION_wattle_power_cap=200W");
 	if (kind == 4) {
@@ -79,13 +111,16 @@ int main(int argc, char **argv)
 	unsigned calls = argc > 1 ? (unsigned) strtoul(argv[1], NULL, 10) : 100000;
 	uint64_t *taken_ns = calloc(calls ? calls : 1, sizeof(*taken_ns)), *cpu_ns = calloc(calls ? calls : 1, sizeof(*cpu_ns));
 	char *plain = make_script(false), *with_power = make_script(true);
+	const char *carbon = argc > 2 ? argv[2] : NULL;
 	struct plugin plugin;
 
 	if (!calls || !taken_ns || !cpu_ns || !plain || !with_power)
 		return 2;
 	stub_load_plugin(&plugin);
-	stub_set_conf(site);
+	stub_set_conf(carbon ? carbon_site : site);
 	stub_set_profile("nbody", profile);
+	if (carbon)
+		put_carbon_files();
 	plugin.init();
 	for (unsigned i = 0; i < calls; i++) {
 		unsigned kind = i % KINDS;
@@ -94,13 +129,13 @@ int main(int argc, char **argv)
 		uint64_t start, cpu_start;
 		int rc;
 
-		make(&d, kind, kind == 1 ? with_power : plain);
+		make(&d, kind, kind == 1 ? with_power : plain, carbon);
 		cpu_start = now_ns(CLOCK_THREAD_CPUTIME_ID);
 		start = now_ns(CLOCK_MONOTONIC);
 		rc = plugin.submit(&d, 1000, &message);
 		taken_ns[i] = now_ns(CLOCK_MONOTONIC) - start;
 		cpu_ns[i] = now_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_start;
-		if ((rc != 0) != (kind == 3)) {
+		if ((rc != 0) != (kind == 3) || (carbon && kind != 3 && d.begin_time == 0)) {
 			fprintf(stderr, "submission %u: %d, %s\n", i, rc, message ? message : "");
 			return 1;
 		}
@@ -110,6 +145,10 @@ int main(int argc, char **argv)
 	plugin.fini();
 	stub_set_conf(NULL);
 	stub_set_profile("nbody", NULL);
+	if (carbon) {
+		stub_set_file("/var/lib/wattle/carbon/DE.json", NULL);
+		stub_set_file("/var/lib/wattle/slots/load", NULL);
+	}
 	qsort(taken_ns, calls, sizeof(*taken_ns), by_size);
 	qsort(cpu_ns, calls, sizeof(*cpu_ns), by_size);
 	printf("%llu %llu %llu %llu %llu\n", (unsigned long long) taken_ns[calls / 2],

@@ -176,38 +176,50 @@ bool validate_operator(uid_t uid)
 	return uid == 0 || uid == STUB_OPERATOR;
 }
 
-/* --- the configuration file ------------------------------------------------------------------------------------------------- */
+/* --- files that the plugin reads ------------------------------------------------------------------------------------------- */
 
-static char conf_path[256];
-static uid_t conf_uid;
-static mode_t conf_mode = 0644;
+static struct {
+	char path[128], real[256]; /* what the plugin asks for, and where that is */
+} files[1 + STUB_FILES_MAX];
+static uid_t file_uid;
+static mode_t file_mode = 0644;
 
-void stub_set_conf(const char *text)
+void stub_set_file(const char *path, const char *text)
 {
 	static unsigned generation;
 	const char *dir = getenv("TMPDIR");
+	size_t i = 0;
 	FILE *f;
 
-	if (*conf_path)
-		unlink(conf_path);
+	while (files[i].path[0] && strcmp(files[i].path, path) != 0)
+		if (++i == 1 + STUB_FILES_MAX)
+			abort();
+	snprintf(files[i].path, sizeof(files[i].path), "%s", path);
+	if (files[i].real[0])
+		unlink(files[i].real);
 	if (!text) {
-		snprintf(conf_path, sizeof(conf_path), "/nonexistent/wattle.conf");
+		snprintf(files[i].real, sizeof(files[i].real), "/nonexistent/wattle");
 		return;
 	}
 	/* another name each time: two files of one size in one tick of the clock would look alike */
-	snprintf(conf_path, sizeof(conf_path), "%s/wattle-conf-%d.%u", dir ? dir : "/tmp", (int) getpid(), generation++);
-	f = fopen(conf_path, "we");
+	snprintf(files[i].real, sizeof(files[i].real), "%s/wattle-stub-%d.%u", dir ? dir : "/tmp", (int) getpid(), generation++);
+	f = fopen(files[i].real, "we");
 	if (!f || fputs(text, f) < 0 || fclose(f) < 0) {
-		perror(conf_path);
+		perror(files[i].real);
 		exit(1);
 	}
+}
+
+void stub_set_conf(const char *text)
+{
+	stub_set_file(WATTLE_CONF_PATH, text);
 }
 
 void stub_set_conf_owner(uid_t uid, mode_t mode)
 {
 	/* while other threads read it */
-	__atomic_store_n(&conf_uid, uid, __ATOMIC_RELAXED);
-	__atomic_store_n(&conf_mode, mode, __ATOMIC_RELAXED);
+	__atomic_store_n(&file_uid, uid, __ATOMIC_RELAXED);
+	__atomic_store_n(&file_mode, mode, __ATOMIC_RELAXED);
 }
 
 /* --- profiles --------------------------------------------------------------------------------------------------------------- */
@@ -274,8 +286,17 @@ static void dress_profile(struct stat *st)
 
 static void dress(struct stat *st)
 {
-	st->st_uid = __atomic_load_n(&conf_uid, __ATOMIC_RELAXED);
-	st->st_mode = (st->st_mode & (mode_t) S_IFMT) | __atomic_load_n(&conf_mode, __ATOMIC_RELAXED);
+	st->st_uid = __atomic_load_n(&file_uid, __ATOMIC_RELAXED);
+	st->st_mode = (st->st_mode & (mode_t) S_IFMT) | __atomic_load_n(&file_mode, __ATOMIC_RELAXED);
+}
+
+/* NULL: none of ours. */
+static const char *real_path(const char *path)
+{
+	for (size_t i = 0; i < 1 + STUB_FILES_MAX; i++)
+		if (files[i].path[0] && strcmp(files[i].path, path) == 0)
+			return files[i].real;
+	return NULL;
 }
 
 VISIBLE int lstat(const char *path, struct stat *st);
@@ -284,12 +305,11 @@ VISIBLE int open(const char *path, int flags, ...);
 
 int lstat(const char *path, struct stat *st)
 {
-	bool ours = strcmp(path, WATTLE_CONF_PATH) == 0;
 	char buf[400];
-	const char *profile = find_profile(path, buf, sizeof(buf));
-	int rc = fstatat(AT_FDCWD, ours ? conf_path : profile ? profile : path, st, AT_SYMLINK_NOFOLLOW);
+	const char *real = real_path(path), *profile = find_profile(path, buf, sizeof(buf));
+	int rc = fstatat(AT_FDCWD, real ? real : profile ? profile : path, st, AT_SYMLINK_NOFOLLOW);
 
-	if (rc == 0 && ours)
+	if (rc == 0 && real)
 		dress(st);
 	if (rc == 0 && profile)
 		dress_profile(st);
@@ -298,21 +318,24 @@ int lstat(const char *path, struct stat *st)
 
 int fstat(int fd, struct stat *st)
 {
-	struct stat ours;
 	int rc = fstatat(fd, "", st, AT_EMPTY_PATH);
 
 	if (rc == 0 && fd == profile_fd)
 		dress_profile(st);
-	else if (rc == 0 && *conf_path && fstatat(AT_FDCWD, conf_path, &ours, AT_SYMLINK_NOFOLLOW) == 0 && ours.st_ino == st->st_ino &&
-	    ours.st_dev == st->st_dev)
-		dress(st);
+	for (size_t i = 0; rc == 0 && fd != profile_fd && i < 1 + STUB_FILES_MAX; i++) {
+		struct stat ours;
+
+		if (files[i].real[0] && fstatat(AT_FDCWD, files[i].real, &ours, AT_SYMLINK_NOFOLLOW) == 0 && ours.st_ino == st->st_ino &&
+		    ours.st_dev == st->st_dev)
+			dress(st);
+	}
 	return rc;
 }
 
 int open(const char *path, int flags, ...)
 {
 	char buf[400];
-	const char *profile = find_profile(path, buf, sizeof(buf));
+	const char *real = real_path(path), *profile = find_profile(path, buf, sizeof(buf));
 	mode_t mode = 0;
 	va_list args;
 	int fd;
@@ -322,11 +345,7 @@ int open(const char *path, int flags, ...)
 		mode = va_arg(args, mode_t);
 		va_end(args);
 	}
-	if (profile)
-		path = profile;
-	else if (strcmp(path, WATTLE_CONF_PATH) == 0)
-		path = conf_path;
-	fd = (int) syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+	fd = (int) syscall(SYS_openat, AT_FDCWD, real ? real : profile ? profile : path, flags, mode);
 	if (profile)
 		profile_fd = fd;
 	else if (fd == profile_fd)
@@ -371,7 +390,8 @@ void stub_job_desc_init(job_desc_msg_t *d)
 	d->ntasks_per_socket = d->ntasks_per_core = d->ntasks_per_board = d->sockets_per_node = NO_VAL16;
 	d->cores_per_socket = d->threads_per_core = d->core_spec = d->plane_size = NO_VAL16;
 	d->pn_min_memory = NO_VAL64;
-	d->het_job_offset = NO_VAL;
+	d->het_job_offset = d->time_limit = NO_VAL;
+	d->requeue = NO_VAL16;
 }
 
 static void free_list(char ***list, uint32_t size)
@@ -395,6 +415,8 @@ void stub_job_desc_free(job_desc_msg_t *d)
 	slurm_xfree((void **) &d->script);
 	slurm_xfree((void **) &d->submit_line);
 	slurm_xfree((void **) &d->name);
+	slurm_xfree((void **) &d->qos);
+	slurm_xfree((void **) &d->array_inx);
 }
 
 void stub_add_spank(job_desc_msg_t *d, const char *entry)

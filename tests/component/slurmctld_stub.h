@@ -30,7 +30,10 @@ void stub_load_plugin(struct plugin *ret);
 
 /* The configuration file the plugin sees from now on; NULL: there is none. */
 void stub_set_conf(const char *text);
-/* Its owner and mode (0, 0644). */
+/* The same for another file that the plugin looks for by an absolute path (at most STUB_FILES_MAX): owner 0, mode 0644. */
+#define STUB_FILES_MAX 4
+void stub_set_file(const char *path, const char *text);
+/* Owner and mode of all of them (0, 0644). */
 void stub_set_conf_owner(uid_t uid, mode_t mode);
 
 /* A profile of the site, root's; text NULL: it is gone. */

@@ -15,8 +15,11 @@ static void test_there_and_back(void)
 		{ .watts_w = UINT32_MAX, .nodes_min = UINT32_MAX, .nodes_max = UINT32_MAX, .defaulted = true, .tasks = UINT32_MAX,
 		  .cpus_per_task = UINT32_MAX, .tasks_per_node = UINT32_MAX, .cpus_per_node = UINT32_MAX },
 		{ .watts_w = 312, .profile = "nbody", .slowdown_pct = 4.875 },
+		{ .watts_w = 312, .carbon = WATTLE_CARBON_START, .start_s = 1763776800, .saving_pct = 41 },
+		{ .watts_w = 312, .carbon = WATTLE_CARBON_SCALE, .start_s = UINT32_MAX },
 		{ .watts_w = UINT32_MAX, .nodes_min = UINT32_MAX, .nodes_max = UINT32_MAX, .defaulted = true, .tasks = UINT32_MAX,
 		  .cpus_per_task = UINT32_MAX, .tasks_per_node = UINT32_MAX, .cpus_per_node = UINT32_MAX, .slowdown_pct = 123456.789,
+		  .carbon = WATTLE_CARBON_SCALE, .start_s = UINT32_MAX, .saving_pct = 100,
 		  .profile = "a23456789012345678901234567890123456789012345678901234567890123" },
 	};
 
@@ -35,6 +38,9 @@ static void test_there_and_back(void)
 		CHECK_INT(back.tasks_per_node, grants[i].tasks_per_node);
 		CHECK_INT(back.cpus_per_node, grants[i].cpus_per_node);
 		CHECK_STRING(back.profile, grants[i].profile);
+		CHECK_INT(back.carbon, grants[i].carbon);
+		CHECK_INT(back.start_s, grants[i].start_s);
+		CHECK_INT(back.saving_pct, grants[i].saving_pct);
 		CU_ASSERT(back.slowdown_pct == grants[i].slowdown_pct);
 	}
 }
@@ -48,6 +54,20 @@ static void test_form(void)
 	CHECK_STRING(text, "v1 watts=312 nodes=2-4");
 	CHECK_INT(wattle_grant_format(&grant, text, strlen(text)), -ENOSPC);
 	CHECK_INT(wattle_grant_format(&grant, text, strlen(text) + 1), 0);
+}
+
+static void test_carbon(void)
+{
+	struct wattle_grant grant = { .watts_w = 312, .carbon = WATTLE_CARBON_START, .start_s = 1763776800, .saving_pct = 41 };
+	char text[WATTLE_GRANT_MAX];
+
+	CHECK_INT(wattle_grant_format(&grant, text, sizeof(text)), 0);
+	CHECK_STRING(text, "v1 watts=312 carbon=start start=1763776800 saving=41");
+	grant.start_s = 0;
+	CHECK_INT(wattle_grant_format(&grant, text, sizeof(text)), -EINVAL);
+	grant.carbon = WATTLE_CARBON_OFF;
+	CHECK_INT(wattle_grant_format(&grant, text, sizeof(text)), 0);
+	CHECK_STRING(text, "v1 watts=312");
 }
 
 static void test_prediction(void)
@@ -69,7 +89,7 @@ static void test_foreign(void)
 {
 	struct wattle_grant grant;
 
-	CHECK_INT(wattle_grant_parse("v1 plan=x  watts=300 flag carbon=a=b", &grant, NULL), 0);
+	CHECK_INT(wattle_grant_parse("v1 plan=x  watts=300 flag colour=a=b", &grant, NULL), 0);
 	CHECK_INT(grant.watts_w, 300);
 	CHECK_INT(grant.nodes_max, 0);
 }
@@ -84,6 +104,8 @@ static void test_malformed(void)
 		"v1 watts=300 slowdown=nan profile=nbody", "v1 watts=300 slowdown=5% profile=nbody", "v1 watts=300 slowdown=1e7 profile=nbody",
 		"v1 watts=300 slowdown=5 profile=", "v1 watts=300 slowdown=5 profile=../nbody", "v1 watts=300 slowdown=5 profile=a profile=a",
 		"v1 watts=300 slowdown=5 profile=a234567890123456789012345678901234567890123456789012345678901234",
+		"v1 watts=300 carbon=start", "v1 watts=300 start=5", "v1 watts=300 carbon=off start=5", "v1 watts=300 carbon=start start=0",
+		"v1 watts=300 carbon=start start=5 saving=101", "v1 watts=300 carbon=start start=-5", "v1 watts=300 carbon=starts start=5",
 	};
 	struct wattle_grant grant, before;
 	struct wattle_err err = WATTLE_ERR_INIT;
@@ -110,6 +132,7 @@ static const struct test tests[] = {
 	{ "there and back", test_there_and_back },
 	{ "its form", test_form },
 	{ "a prediction", test_prediction },
+	{ "a planned start", test_carbon },
 	{ "what a later release may add", test_foreign },
 	{ "malformed ones", test_malformed },
 	{ NULL, NULL },

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* --carbon: a job_desc in the terms of the carbon decision, and the decision written into the job. */
+#include "jobsubmit.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* 0 says nothing; and anything may stand there. */
+static int64_t moment(time_t value)
+{
+	if (value <= 0)
+		return 0;
+	return value < WATTLE_CARBON_TIME_MAX_S ? (int64_t) value : WATTLE_CARBON_TIME_MAX_S;
+}
+
+static int64_t limit_s(const job_desc_msg_t *job_desc)
+{
+	uint32_t minutes = job_desc->time_limit;
+
+	return minutes == NO_VAL || minutes == INFINITE ? 0 : (int64_t) minutes * 60;
+}
+
+/* Another one for each submission, and nothing to keep from one to the next: equal jobs in one second still spread. */
+static uint64_t seed_of(const job_desc_msg_t *job_desc)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+	struct timespec now;
+	unsigned n = 0;
+
+	for (const char *s = job_desc->name; s && *s && n < 256; s++, n++)
+		hash = (hash ^ (unsigned char) *s) * UINT64_C(0x100000001b3);
+	clock_gettime(CLOCK_REALTIME, &now);
+	return hash ^ (uint64_t) job_desc->user_id << 32 ^ (uint64_t) now.tv_nsec ^ (uint64_t) now.tv_sec << 30;
+}
+
+/* The least watts that all partitions of the job allow. */
+static uint32_t floor_w(const struct wattle_siteconf *site, const char *partitions)
+{
+	uint32_t most = 0;
+
+	for (const char *s = partitions; s && *s;) {
+		size_t len = strcspn(s, ",");
+		char name[WATTLE_NAME_MAX];
+		struct wattle_limits limits;
+
+		snprintf(name, sizeof(name), "%.*s", (int) (len < sizeof(name) ? len : sizeof(name) - 1), s);
+		wattle_siteconf_limits(site, name, &limits);
+		if (limits.min_w > most)
+			most = limits.min_w;
+		s += len;
+		s += *s == ',';
+	}
+	if (most == 0) {
+		struct wattle_limits limits;
+
+		wattle_siteconf_limits(site, NULL, &limits);
+		most = limits.min_w;
+	}
+	return most;
+}
+
+static bool is_array(const job_desc_msg_t *job_desc)
+{
+	return job_desc->array_inx && *job_desc->array_inx;
+}
+
+static int32_t utc_offset_s(int64_t at_s)
+{
+	time_t at = (time_t) at_s;
+	struct tm local;
+
+	return localtime_r(&at, &local) ? (int32_t) local.tm_gmtoff : 0;
+}
+
+void wattle_carbon_of_job(const job_desc_msg_t *job_desc, const struct wattle_siteconf *site, const struct wattle_request *request,
+			  const struct wattle_chosen_profile *profile, const char *partitions, const struct wattle_decision *decision,
+			  struct wattle_carbon_answer *ret)
+{
+	bool het = job_desc->het_job_offset != NO_VAL;
+	struct wattle_carbon_facts facts = {
+		.asked = request->carbon, .now_s = (int64_t) time(NULL), .begin_s = moment(job_desc->begin_time),
+		.within_s = request->carbon_within_s, .deadline_s = moment(job_desc->deadline), .time_limit_s = limit_s(job_desc),
+		.work_s = request->carbon_work_s, .partitions = partitions, .qos = job_desc->qos, .nodes_min = decision->nodes_min,
+		.nodes_max = decision->nodes_max, .watts_w = decision->watts_w, .floor_w = floor_w(site, partitions),
+		.watts_fixed = request->slowdown_pct > 0, .resizable = job_desc->script && job_desc->requeue != 0 && !is_array(job_desc),
+		.seed = seed_of(job_desc),
+	};
+
+	ret->text[0] = '\0';
+	ret->nodes_min = decision->nodes_min;
+	ret->nodes_max = decision->nodes_max;
+	ret->decision = (struct wattle_carbon_decision){ .mode = WATTLE_CARBON_OFF };
+	if (request->carbon != WATTLE_CARBON_START && request->carbon != WATTLE_CARBON_SCALE)
+		return;
+	if (profile) {
+		facts.model = &profile->model;
+		facts.scaling = &profile->scaling;
+		if (facts.work_s == 0 && profile->model.time_min_s >= 1)
+			facts.work_s = (int64_t) profile->model.time_min_s;
+	}
+	wattle_carbon_ask(site, &facts, het ? "components of a heterogeneous job start together" : NULL, &ret->decision);
+	wattle_carbon_tail(&ret->decision, &facts, utc_offset_s(ret->decision.start_s), ret->text, sizeof(ret->text));
+}
+
+int wattle_carbon_size(const struct wattle_carbon_decision *carbon, struct wattle_decision *decision, struct wattle_err *err)
+{
+	if (carbon->mode != WATTLE_CARBON_SCALE)
+		return 0;
+	decision->watts_w = carbon->watts_w;
+	return wattle_decision_resize(decision, carbon->nodes, carbon->nodes, err);
+}
+
+/* --- into the job ------------------------------------------------------------------------------------------------------------ */
+
+/* No plan but ours: one that came from the job that this one was submitted in would lead wattlerun astray. */
+static void remove_plan(job_desc_msg_t *job_desc)
+{
+	static const char name[] = WATTLE_PLAN_NAME "=";
+	uint32_t kept = 0;
+
+	if (!job_desc->environment || job_desc->env_size > WATTLE_ENTRIES_MAX)
+		return;
+	for (uint32_t i = 0; i < job_desc->env_size; i++) {
+		char *entry = job_desc->environment[i];
+
+		job_desc->environment[i] = NULL;
+		if (entry && strncmp(entry, name, sizeof(name) - 1) == 0)
+			slurm_xfree((void **) &entry);
+		if (entry)
+			job_desc->environment[kept++] = entry;
+	}
+	job_desc->env_size = kept;
+}
+
+static int append_plan(job_desc_msg_t *job_desc, const struct wattle_plan_steps *plan, struct wattle_err *err)
+{
+	char entry[sizeof(WATTLE_PLAN_NAME) + WATTLE_PLAN_TEXT_MAX] = WATTLE_PLAN_NAME "=";
+	uint32_t n = job_desc->environment ? job_desc->env_size : 0;
+	char **env;
+
+	if (wattle_plan_text_format(plan, entry + strlen(entry), WATTLE_PLAN_TEXT_MAX) < 0)
+		return wattle_err_set(err, ENOSPC, "the carbon plan does not fit");
+	if (n > WATTLE_ENTRIES_MAX)
+		return wattle_err_set(err, E2BIG, "%u variables in the environment are more than the %d that are taken", n, WATTLE_ENTRIES_MAX);
+	/* may fail: the environment is as large as its user made it */
+	env = slurm_xcalloc(n + 2, sizeof(*env), true, true, __FILE__, __LINE__, __func__);
+	if (!env)
+		return wattle_err_set(err, ENOMEM, "out of memory for the carbon plan");
+	if (n > 0)
+		memcpy(env, job_desc->environment, n * sizeof(*env));
+	env[n] = slurm_xstrdup(entry);
+	slurm_xfree((void **) &job_desc->environment);
+	job_desc->environment = env;
+	job_desc->env_size = n + 1;
+	return 0;
+}
+
+/* What a job needs to come back in another size. */
+static void make_resizable(job_desc_msg_t *job_desc, uint32_t nodes)
+{
+	job_desc->min_nodes = job_desc->max_nodes = nodes;
+	if (job_desc->requeue == NO_VAL16)
+		job_desc->requeue = 1;
+	if (job_desc->open_mode == 0)
+		job_desc->open_mode = OPEN_MODE_APPEND;
+}
+
+int wattle_carbon_apply(job_desc_msg_t *job_desc, const struct wattle_carbon_decision *carbon, struct wattle_err *err)
+{
+	remove_plan(job_desc);
+	if (carbon->mode == WATTLE_CARBON_SCALE) {
+		int rc = append_plan(job_desc, &carbon->plan, err);
+
+		if (rc < 0)
+			return rc;
+		make_resizable(job_desc, carbon->nodes);
+	}
+	if (carbon->mode != WATTLE_CARBON_OFF)
+		job_desc->begin_time = (time_t) carbon->start_s;
+	return 0;
+}
