@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "total.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,57 +73,97 @@ static size_t cover(struct span span, struct span *covered, size_t n)
 	return n - (last - first) + 1;
 }
 
-struct sum {
-	struct wattle_total total;
-	double measured_s;
+/* A record, and how much of its time nothing before it has covered: more than none. */
+struct part {
+	const struct wattle_record *record;
+	struct span span;
+	double part_s, share;
+	const struct span *covered; /* before it */
+	size_t n_covered;
 };
 
-static void add_node(const struct wattle_record *r, size_t n, struct span *covered, struct sum *sum)
+static void walk_node(const struct wattle_record *r, size_t n, struct span *covered, void (*each)(const struct part *part, void *arg),
+		      void *arg)
 {
-	struct wattle_total *t = &sum->total;
-	bool unmeasured = false;
 	size_t n_covered = 0;
 
 	for (size_t i = 0; i < n; i++, r++) {
-		struct span span = span_of(r);
-		double whole_s = span.to_s - span.from_s;
-		double part_s = uncovered_s(span, covered, n_covered);
-		double share;
+		struct part part = { r, span_of(r), 0, 0, covered, n_covered };
+		double whole_s = part.span.to_s - part.span.from_s;
 
-		if (part_s < whole_s && part_s <= GRAIN_S)
-			part_s = 0;
-		share = whole_s > 0 ? part_s / whole_s : n_covered == 0;
-		n_covered = cover(span, covered, n_covered);
-		if (share <= 0)
-			continue;
-		t->node_s += part_s;
-		t->capped_s += r->capped_s * share;
-		t->at_cap_s += r->at_cap_s * share;
-		t->over_s += r->over_s * share;
-		if (r->energy_j < 0) {
-			unmeasured = true;
-			continue;
-		}
-		t->energy_j += r->energy_j * share;
-		t->node_energy_j += r->energy_j * share + r->base_w * part_s;
-		sum->measured_s += part_s;
+		part.part_s = uncovered_s(part.span, covered, n_covered);
+		if (part.part_s < whole_s && part.part_s <= GRAIN_S)
+			part.part_s = 0;
+		part.share = whole_s > 0 ? part.part_s / whole_s : n_covered == 0;
+		if (part.share > 0)
+			each(&part, arg);
+		n_covered = cover(part.span, covered, n_covered);
 	}
-	t->n_nodes++;
-	t->n_unmeasured += unmeasured;
+}
+
+/* Sorts, and walks node by node. -ENOMEM. */
+static int walk(struct wattle_record *records, size_t n, void (*each)(const struct part *part, void *arg),
+		void (*node_ends)(void *arg), void *arg)
+{
+	struct span *covered = calloc(n + 1, sizeof(*covered));
+
+	if (!covered)
+		return -ENOMEM;
+	qsort(records, n, sizeof(*records), for_totals);
+	for (size_t from = 0, to; from < n; from = to) {
+		for (to = from + 1; to < n && strcmp(records[to].node, records[from].node) == 0;)
+			to++;
+		walk_node(records + from, to - from, covered, each, arg);
+		if (node_ends)
+			node_ends(arg);
+	}
+	free(covered);
+	return 0;
+}
+
+struct sum {
+	struct wattle_total total;
+	double measured_s;
+	bool unmeasured;
+};
+
+static void add_part(const struct part *part, void *arg)
+{
+	const struct wattle_record *r = part->record;
+	struct sum *sum = arg;
+	struct wattle_total *t = &sum->total;
+
+	t->node_s += part->part_s;
+	t->capped_s += r->capped_s * part->share;
+	t->at_cap_s += r->at_cap_s * part->share;
+	t->over_s += r->over_s * part->share;
+	if (r->energy_j < 0) {
+		sum->unmeasured = true;
+		return;
+	}
+	t->energy_j += r->energy_j * part->share;
+	t->node_energy_j += r->energy_j * part->share + r->base_w * part->part_s;
+	sum->measured_s += part->part_s;
+}
+
+static void end_node(void *arg)
+{
+	struct sum *sum = arg;
+
+	sum->total.n_nodes++;
+	sum->total.n_unmeasured += sum->unmeasured;
+	sum->unmeasured = false;
 }
 
 void wattle_total_job(struct wattle_record *records, size_t n, struct wattle_total *ret)
 {
 	struct sum sum = { .total = { .peak_w = -1, .mean_w = -1 } };
 	struct wattle_total *t = &sum.total;
-	struct span *covered = calloc(n + 1, sizeof(*covered));
 
-	if (n == 0 || !covered) {
-		free(covered);
-		*ret = sum.total;
+	if (n == 0 || walk(records, n, add_part, end_node, &sum) < 0) {
+		*ret = (struct wattle_total){ .peak_w = -1, .mean_w = -1 };
 		return;
 	}
-	qsort(records, n, sizeof(*records), for_totals);
 	t->start_s = records[0].start_s;
 	t->cap_held = true;
 	for (size_t i = 0; i < n; i++) {
@@ -146,15 +187,60 @@ void wattle_total_job(struct wattle_record *records, size_t n, struct wattle_tot
 		t->shared = t->shared || r->shared;
 	}
 	t->cap_held = t->cap_held && t->capped;
-	for (size_t from = 0, to; from < n; from = to) {
-		for (to = from + 1; to < n && strcmp(records[to].node, records[from].node) == 0;)
-			to++;
-		add_node(records + from, to - from, covered, &sum);
-	}
 	if (sum.measured_s > 0)
 		t->mean_w = t->energy_j / sum.measured_s;
-	free(covered);
 	*ret = *t;
+}
+
+struct energy_walk {
+	wattle_energy_fn *each;
+	void *arg;
+};
+
+/* The part of a stretch that nothing has covered, piece by piece. */
+static void give_stretch(const struct part *part, struct span stretch, double watts, const struct energy_walk *walk)
+{
+	double from_s = stretch.from_s;
+
+	for (size_t i = 0; i <= part->n_covered && from_s < stretch.to_s; i++) {
+		double to_s = stretch.to_s;
+
+		if (i < part->n_covered && part->covered[i].from_s < to_s)
+			to_s = part->covered[i].from_s;
+		if (to_s > from_s)
+			walk->each(from_s, to_s, watts * (to_s - from_s), walk->arg);
+		if (i < part->n_covered && part->covered[i].to_s > from_s)
+			from_s = part->covered[i].to_s;
+	}
+}
+
+static void give_part(const struct part *part, void *arg)
+{
+	const struct wattle_record *r = part->record;
+	const struct wattle_slices *slices = &r->slices;
+	double whole_s = part->span.to_s - part->span.from_s, sum_j = wattle_slices_sum(slices);
+
+	if (r->energy_j < 0 || !(whole_s > 0))
+		return;
+	if (!(sum_j > 0)) {
+		give_stretch(part, part->span, r->energy_j / whole_s + r->base_w, arg);
+		return;
+	}
+	for (uint32_t i = 0; i < slices->n; i++) {
+		struct span slice = { part->span.from_s + (double) i * slices->slice_s, part->span.from_s + (i + 1.0) * slices->slice_s };
+
+		if (slice.to_s > part->span.to_s || i + 1 == slices->n)
+			slice.to_s = part->span.to_s;
+		if (slice.to_s > slice.from_s)
+			give_stretch(part, slice, r->energy_j * (double) slices->j[i] / sum_j / (slice.to_s - slice.from_s) + r->base_w, arg);
+	}
+}
+
+int wattle_total_energy(struct wattle_record *records, size_t n, wattle_energy_fn *each, void *arg)
+{
+	struct energy_walk to = { each, arg };
+
+	return n == 0 ? 0 : walk(records, n, give_part, NULL, &to);
 }
 
 /* batch, extern, interactive, then by number */

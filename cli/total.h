@@ -34,6 +34,12 @@ struct wattle_total {
 /* records of one job, in any order (sorted in place by node and time). n = 0 gives zeros. */
 void wattle_total_job(struct wattle_record *records, size_t n, struct wattle_total *ret);
 
+/* When it was drawn: calls each() with stretches of time on some node and the joules in them, base watts included, each moment of each
+ * node once; within a stretch they are drawn evenly. By the slices of records, which are as long as lib/slices.h says; of a record without
+ * them, evenly over its time. Unmeasured time is left out. records are sorted in place. -ENOMEM. */
+typedef void wattle_energy_fn(double from_s, double to_s, double energy_j, void *arg);
+int wattle_total_energy(struct wattle_record *records, size_t n, wattle_energy_fn *each, void *arg);
+
 /* Order for a table: batch, extern, 0, 1, …; each by node; of a requeued job's runs the first one first. */
 void wattle_records_sort(struct wattle_record *records, size_t n);
 

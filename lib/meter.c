@@ -86,6 +86,8 @@ void wattle_meter_feed(struct wattle_meter *meter, uint64_t t_ns, const struct w
 		meter->range_uj[i] = zone->energy_range_uj;
 	}
 	dt_ns = t_ns > meter->last_ns ? t_ns - meter->last_ns : 0;
+	wattle_slices_add(&meter->slices, (double) (t_ns - dt_ns - meter->start_ns) / 1e9, (double) (t_ns - meter->start_ns) / 1e9,
+			  (double) gained_uj / 1e6);
 	meter->last_ns = t_ns;
 	meter->energy_uj += gained_uj;
 	if (cap_uw)

@@ -10,6 +10,7 @@
 
 #include "cap.h"
 #include "err.h"
+#include "slices.h"
 
 struct wattle_meter {
 	uint32_t n_zones;
@@ -27,6 +28,7 @@ struct wattle_meter {
 	uint64_t window_start_ns, window_uj, window_cap_uw; /* cap: the highest in force in it, UINT64_MAX: none for a while */
 	uint64_t over_run_ns;
 	bool window_lost, last_lost;
+	struct wattle_slices slices;  /* when the energy was drawn, from start_ns on */
 };
 
 /* Start with a meter of zeros: the first reading is the start. Advances by one reading at t_ns; cap_uw: package cap in force, 0 = none. Pure. */

@@ -20,23 +20,64 @@ static double finite_or(double value, double otherwise)
 	return isfinite(value) ? value : otherwise;
 }
 
+#define SLICE_S_MAX (1u << 30)
+#define SLICE_TEXT 12 /* "1.2346e+06," */
+
+/* ',"slice_s":64,"slices_j":[12.5,…]'; nothing where there are none. */
+static void format_slices(const struct wattle_slices *slices, char *text, size_t size)
+{
+	int n = 0;
+
+	text[0] = '\0';
+	if (slices->n == 0)
+		return;
+	n = snprintf(text, size, ",\"slice_s\":%" PRIu32 ",\"slices_j\":[", slices->slice_s);
+	for (uint32_t i = 0; i < slices->n; i++)
+		n += snprintf(text + n, size - (size_t) n, "%s%.5g", i ? "," : "", finite_or((double) slices->j[i], 0));
+	snprintf(text + n, size - (size_t) n, "]");
+}
+
+static int parse_slices(struct json_object *object, struct wattle_slices *ret)
+{
+	struct json_object *list;
+	uint64_t slice_s;
+
+	if (!json_object_object_get_ex(object, "slices_j", NULL))
+		return 0;
+	list = wattle_json_array(object, "slices_j");
+	if (!list || json_object_array_length(list) > WATTLE_SLICES_MAX ||
+	    wattle_json_u64(object, "slice_s", SLICE_S_MAX, &slice_s) < 0 || slice_s == 0)
+		return -EINVAL;
+	ret->slice_s = (uint32_t) slice_s;
+	for (; ret->n < json_object_array_length(list); ret->n++) {
+		struct json_object *item = json_object_array_get_idx(list, ret->n);
+		double j = json_object_is_type(item, json_type_double) || json_object_is_type(item, json_type_int) ? json_object_get_double(item) : -1;
+
+		if (!(j >= 0) || j > 1e15)
+			return -EINVAL;
+		ret->j[ret->n] = (float) j;
+	}
+	return 0;
+}
+
 int wattle_record_format(const struct wattle_record *record, char *text, size_t size)
 {
-	char node[2 * sizeof(record->node)], note[2 * sizeof(record->note)];
+	char node[2 * sizeof(record->node)], note[2 * sizeof(record->note)], slices[64 + WATTLE_SLICES_MAX * SLICE_TEXT];
 	int n;
 
 	wattle_json_escape(node, sizeof(node), record->node);
 	wattle_json_escape(note, sizeof(note), record->note);
+	format_slices(&record->slices, slices, sizeof(slices));
 	n = snprintf(text, size,
 		     "{\"v\":%d,\"job\":%" PRIu32 ",\"step\":%" PRIu32 ",\"node\":\"%s\",\"uid\":%" PRIu32
 		     ",\"start\":%" PRId64 ",\"end\":%" PRId64 ",\"elapsed_s\":%.6f,\"energy_j\":%.6f,\"mean_w\":%.3f,\"peak_w\":%.3f"
 		     ",\"grant_w\":%" PRIu32 ",\"cap_w\":%" PRIu32 ",\"base_w\":%" PRIu32
-		     ",\"capped_s\":%.3f,\"at_cap_s\":%.3f,\"over_s\":%.3f,\"cap_held\":%s,\"shared\":%s,\"note\":\"%s\"}",
+		     ",\"capped_s\":%.3f,\"at_cap_s\":%.3f,\"over_s\":%.3f,\"cap_held\":%s,\"shared\":%s,\"note\":\"%s\"%s}",
 		     RECORD_VERSION, record->job_id, record->step_id, node, (uint32_t) record->uid, record->start_s, record->end_s,
 		     finite_or(record->elapsed_s, 0), finite_or(record->energy_j, -1), finite_or(record->mean_w, 0),
 		     finite_or(record->peak_w, 0), record->grant_w, record->cap_w, record->base_w,
 		     finite_or(record->capped_s, 0), finite_or(record->at_cap_s, 0), finite_or(record->over_s, 0),
-		     record->cap_held ? "true" : "false", record->shared ? "true" : "false", note);
+		     record->cap_held ? "true" : "false", record->shared ? "true" : "false", note, slices);
 	return n < 0 || (size_t) n >= size ? -ENOSPC : 0;
 }
 
@@ -65,7 +106,8 @@ int wattle_record_parse(const char *text, struct wattle_record *ret)
 	    wattle_json_number(object, "over_s", &record.over_s) < 0 || record.over_s < 0 ||
 	    wattle_json_bool(object, "cap_held", &record.cap_held) < 0 ||
 	    wattle_json_bool(object, "shared", &record.shared) < 0 ||
-	    wattle_json_text(object, "note", record.note, sizeof(record.note)) < 0)
+	    wattle_json_text(object, "note", record.note, sizeof(record.note)) < 0 ||
+	    parse_slices(object, &record.slices) < 0)
 		return -EINVAL;
 	record.job_id = (uint32_t) job_id;
 	record.step_id = (uint32_t) step_id;

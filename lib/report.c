@@ -12,7 +12,7 @@
 
 #include "cleanup.h"
 
-#define LINE_MAX_BYTES 2048
+#define LINE_MAX_BYTES 4096
 #define NODE_MAX 200
 #define SUFFIX ".jsonl"
 #define TREE_MODE 01711 /* pass through, don't list: whose jobs ran is not everybody's business */

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "err.h"
+#include "slices.h"
 
 #define WATTLE_REPORT_BYTES_MAX (4 * 1024 * 1024) /* of one file; more is not read, and said */
 
@@ -28,6 +29,7 @@ struct wattle_record {
 	bool cap_held;                 /* in force from first task to last, never over by more than 5% for more than a second */
 	bool shared;                   /* other jobs ran on the node: energy is the node's, not the job's */
 	char note[256];                /* cap failure, foreign change; may be empty */
+	struct wattle_slices slices;   /* when energy_j was drawn, from start_s on; n 0: not known */
 };
 
 /* Appends; makes the tree where missing. Errors never name the content. */

@@ -16,6 +16,8 @@
 #include "record.h"
 #include "root.h"
 
+#define STEP_SLICES_MAX 32
+
 static bool is_special(const struct wattle_step *step)
 {
 	return step->step_id >= WATTLE_STEP_FIRST_SPECIAL;
@@ -210,6 +212,11 @@ static void write_record(struct wattle_spank *ctx, const struct wattle_sums *sum
 		.shared = step->shared,
 	};
 
+	if (sums->metered)
+		record.slices = meter->slices;
+	/* The total goes by the extern step: of the others less will do, and keeps their file small. */
+	if (step->step_id != WATTLE_STEP_EXTERN)
+		wattle_slices_coarsen(&record.slices, STEP_SLICES_MAX);
 	if (!sums->metered)
 		record.elapsed_s = (double) (record.end_s - record.start_s);
 	/* A step too short for a judged window drew its mean. */

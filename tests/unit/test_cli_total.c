@@ -229,6 +229,61 @@ static void test_order_and_names(void)
 	CHECK_STRING(missing[0], "n3");
 }
 
+struct drawn {
+	int n;
+	double from_s[16], to_s[16], energy_j[16], all_j;
+};
+
+static void note(double from_s, double to_s, double energy_j, void *arg)
+{
+	struct drawn *d = arg;
+
+	if (d->n < 16) {
+		d->from_s[d->n] = from_s - T0;
+		d->to_s[d->n] = to_s - T0;
+		d->energy_j[d->n] = energy_j;
+	}
+	d->n++;
+	d->all_j += energy_j;
+}
+
+static void test_when_drawn(void)
+{
+	struct wattle_record r[] = { rec(WATTLE_STEP_EXTERN, "n1", 0, 10, 1000), rec(WATTLE_STEP_BATCH, "n1", 0, 10, 990),
+				     rec(WATTLE_STEP_EXTERN, "n1", 100, 6, 600) };
+	struct drawn d = { 0 };
+
+	/* idle, then busy; of the second run it is not known when */
+	wattle_slices_add(&r[0].slices, 0, 8, 200);
+	wattle_slices_add(&r[0].slices, 8, 10, 800);
+	wattle_slices_coarsen(&r[0].slices, 5);
+	CHECK_INT(wattle_total_energy(r, 3, note, &d), 0);
+	CHECK_INT(d.n, 6);
+	CHECK_CLOSE(d.all_j, 1600 + 50 * 16);
+	for (int i = 0; i < 5; i++) {
+		CHECK_CLOSE(d.from_s[i], 2 * i);
+		CHECK_CLOSE(d.to_s[i], 2 * i + 2);
+		CHECK_CLOSE(d.energy_j[i], (i < 4 ? 50 : 800) + 100);
+	}
+	CHECK_CLOSE(d.from_s[5], 100);
+	CHECK_CLOSE(d.energy_j[5], 900);
+}
+
+static void test_drawn_once(void)
+{
+	/* steps side by side, without an extern one: each moment once */
+	struct wattle_record r[] = { rec(0, "n1", 0, 10, 1000), rec(1, "n1", 4, 12, 1200), rec(2, "n1", 30, 5, -1) };
+	struct drawn d = { 0 };
+	struct wattle_total t;
+
+	wattle_total_job(r, 3, &t);
+	CHECK_INT(wattle_total_energy(r, 3, note, &d), 0);
+	CHECK_INT(d.n, 2);
+	CHECK_CLOSE(d.from_s[1], 10);
+	CHECK_CLOSE(d.to_s[1], 16);
+	CHECK_CLOSE(d.all_j, t.node_energy_j);
+}
+
 static const struct test tests[] = {
 	{ "the extern step's joules count, once", test_extern_counts_once },
 	{ "steps in a row add up", test_steps_in_a_row },
@@ -244,6 +299,8 @@ static const struct test tests[] = {
 	{ "many overlaps", test_many_overlaps },
 	{ "across a gap", test_across_a_gap },
 	{ "order and names", test_order_and_names },
+	{ "when it was drawn", test_when_drawn },
+	{ "when it was drawn, once", test_drawn_once },
 	{ NULL, NULL },
 };
 

@@ -45,6 +45,51 @@ static void test_sum(void)
 	CU_ASSERT_DOUBLE_EQUAL(meter.peak_w, 200, 1e-6);
 }
 
+static void test_slices(void)
+{
+	start(0, 0);
+	draw(50, 0.5, 0);
+	draw(100, 1, 0);
+	draw(0, 1, 0);
+	CHECK_INT(meter.slices.n, 3);
+	CHECK_INT(meter.slices.slice_s, 1);
+	CU_ASSERT_DOUBLE_EQUAL(meter.slices.j[0], 50 + 100, 1e-3);
+	CU_ASSERT_DOUBLE_EQUAL(meter.slices.j[1], 100, 1e-3);
+	CU_ASSERT_DOUBLE_EQUAL(meter.slices.j[2], 0, 1e-3);
+	/* a day: a quarter of an hour each, and nothing is lost */
+	for (int i = 0; i < 86400; i++)
+		draw(i < 43200 ? 100 : 50, 1, 0);
+	CHECK_INT(meter.slices.slice_s, 1024);
+	CHECK_INT(meter.slices.n, 85);
+	CU_ASSERT_DOUBLE_EQUAL(wattle_slices_sum(&meter.slices), (double) meter.energy_uj / 1e6, 1e-6 * (double) meter.energy_uj / 1e6);
+	CU_ASSERT_DOUBLE_EQUAL(meter.slices.j[10], 200 * 1024, 200);
+	CU_ASSERT_DOUBLE_EQUAL(meter.slices.j[70], 100 * 1024, 100);
+	wattle_slices_coarsen(&meter.slices, 32);
+	CHECK_INT(meter.slices.n, 22);
+	CHECK_INT(meter.slices.slice_s, 4096);
+}
+
+static void test_slices_odd(void)
+{
+	struct wattle_slices s = { .n = 0 };
+
+	wattle_slices_add(&s, 3, 2, 5);
+	wattle_slices_add(&s, -1, 2, 5);
+	wattle_slices_add(&s, 0, 2, -5);
+	wattle_slices_add(&s, 0, 1e300, 5);
+	wattle_slices_add(&s, 0, 1, 0.0 / 0.0);
+	CHECK_INT(s.n, 0);
+	wattle_slices_add(&s, 2, 2, 5);
+	CHECK_INT(s.n, 3);
+	CU_ASSERT_DOUBLE_EQUAL(wattle_slices_sum(&s), 5, 1e-6);
+	wattle_slices_add(&s, 0, 128, 256);
+	CHECK_INT(s.n, 128);
+	CHECK_INT(s.slice_s, 1);
+	wattle_slices_add(&s, 0, 3e8, 1);
+	CU_ASSERT(s.n <= WATTLE_SLICES_MAX);
+	CU_ASSERT_DOUBLE_EQUAL(wattle_slices_sum(&s), 262, 1e-3);
+}
+
 static void test_wrap(void)
 {
 	start(RANGE_UJ - 3000000, 0);
@@ -135,6 +180,8 @@ int main(void)
 	static const struct test tests[] = {
 		{ "energy is the sum over packages", test_sum },
 		{ "counters wrap", test_wrap },
+	{ "when it was drawn", test_slices },
+	{ "slices that can't be", test_slices_odd },
 		{ "peaks are over half a second", test_short_samples },
 		{ "time capped, at the cap, over it", test_cap },
 		{ "cap lowered within a window", test_cap_lowered_in_window },

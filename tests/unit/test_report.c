@@ -53,8 +53,12 @@ static void test_round_trip(void)
 static void test_longest_line(void)
 {
 	struct wattle_record record = sample(), again;
-	char text[2047];
+	char text[4095];
 
+	record.slices.n = WATTLE_SLICES_MAX;
+	record.slices.slice_s = 1u << 30;
+	for (uint32_t i = 0; i < WATTLE_SLICES_MAX; i++)
+		record.slices.j[i] = 1.23456e14f;
 	memset(record.note, '"', sizeof(record.note) - 1);
 	memset(record.node, 'n', 200);
 	record.job_id = record.grant_w = record.cap_w = record.base_w = UINT32_MAX;
@@ -66,6 +70,27 @@ static void test_longest_line(void)
 	CHECK_INT(wattle_record_format(&record, text, sizeof(text)), 0);
 	CHECK_INT(wattle_record_parse(text, &again), 0);
 	CU_ASSERT(again.energy_j < 0);
+}
+
+static void test_slices(void)
+{
+	struct wattle_record record = sample(), again;
+	char text[2048], changed[2048];
+	static const char *const bad[] = { "-1", "1e99", "\"5\"", "null", "true", "[1]" };
+
+	wattle_slices_add(&record.slices, 0, 2, 10);
+	wattle_slices_add(&record.slices, 2, 3, 0.5);
+	CHECK_INT(wattle_record_format(&record, text, sizeof(text)), 0);
+	CHECK_HOLDS(text, ",\"slice_s\":1,\"slices_j\":[5,5,0.5]}");
+	CHECK_INT(wattle_record_parse(text, &again), 0);
+	CHECK_INT(again.slices.n, 3);
+	CU_ASSERT_DOUBLE_EQUAL(wattle_slices_sum(&again.slices), 10.5, 1e-6);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		snprintf(changed, sizeof(changed), "%.*s%s]}", (int) (strlen(text) - strlen("0.5]}")), text, bad[i]);
+		CHECK_INT(wattle_record_parse(changed, &again), -EINVAL);
+	}
+	*strstr(text, "\"slice_s\":1") = ' ';
+	CHECK_INT(wattle_record_parse(text, &again), -EINVAL);
 }
 
 static void test_hostile_lines(void)
@@ -302,7 +327,8 @@ int main(void)
 	static const struct test tests[] = {
 		{ "a record comes back as it was", test_round_trip },
 		{ "the longest record", test_longest_line },
-		{ "lines that are no records", test_hostile_lines },
+		{ "slices", test_slices },
+	{ "lines that are no records", test_hostile_lines },
 		{ "the tree's folders, owners and modes", test_tree },
 		{ "planted files", test_planted_files },
 		{ "planted folders", test_planted_folders },
