@@ -16,6 +16,7 @@
 #include "cleanup.h"
 #include "records.h"
 #include "report.h"
+#include "report_carbon.h"
 #include "siteconf.h"
 #include "slurm.h"
 #include "table.h"
@@ -28,6 +29,7 @@ struct part {
 	const struct wattle_slurm_job *job; /* label, state …; from Slurm, or made of the bare number */
 	struct wattle_job_records records;
 	struct wattle_total total;
+	struct report_carbon carbon;
 };
 
 struct report {
@@ -36,6 +38,7 @@ struct report {
 	struct wattle_err slurm_err;
 	size_t n_parts;
 	struct part *part;
+	struct report_intensity intensity;
 };
 
 static void report_free(struct report *report)
@@ -44,6 +47,7 @@ static void report_free(struct report *report)
 		wattle_job_records_free(&report->part[i].records);
 	}
 	free(report->part);
+	report_intensity_free(&report->intensity);
 }
 
 /* --- printing ----------------------------------------------------------- */
@@ -187,6 +191,7 @@ static void print_part(const struct part *part, const struct report *report)
 		printf("\n");
 		print_total(part);
 	}
+	report_carbon_print(&part->carbon);
 	if (so_far(part))
 		printf("The job has not ended: steps that still run are not in this report%s.\n",
 		       part->records.n ? "" : ", and none has ended yet");
@@ -328,6 +333,7 @@ static struct json_object *json_part(const struct part *part)
 	for (size_t i = 0; i < part->records.n_missing; i++)
 		json_object_array_add(list, json_object_new_string(part->records.missing[i]));
 	put(o, "missing_nodes", list);
+	put(o, "carbon", report_carbon_json(&part->carbon));
 	put(o, "bad_lines", json_object_new_int64(part->records.n_bad));
 	json_total(o, &part->total);
 	for (size_t i = 0; i < part->records.n; i++)
@@ -419,7 +425,7 @@ static void print_people(const struct report *report)
 
 struct arguments {
 	bool json, no_slurm;
-	const char *conf, *dir, *nodes;
+	const char *conf, *dir, *nodes, *carbon_dir;
 };
 
 /* Why there is nothing to show, and what to do. */
@@ -445,6 +451,7 @@ static int report_make(struct report *report, const struct wattle_slurm_jobs *jo
 	if (!report->part)
 		return wattle_fail("out of memory");
 	report->n_parts = jobs->n;
+	report_intensity_read(args->conf, args->carbon_dir, &report->intensity);
 	for (size_t i = 0; i < jobs->n; i++) {
 		struct part *part = &report->part[i];
 		int rc;
@@ -461,6 +468,7 @@ static int report_make(struct report *report, const struct wattle_slurm_jobs *jo
 			return wattle_fail("job %s is %s's: only %s and root see its records", part->job->label, part->job->user,
 					   part->job->user);
 		wattle_total_job(part->records.record, part->records.n, &part->total);
+		report_carbon_make(&report->intensity, part->job, part->records.record, part->records.n, &part->carbon);
 		wattle_records_sort(part->records.record, part->records.n);
 		found += part->records.n;
 	}
@@ -475,11 +483,12 @@ static int report_make(struct report *report, const struct wattle_slurm_jobs *jo
 
 int wattle_cmd_report(int argc, char **argv)
 {
-	struct arguments args = { false, false, NULL, NULL, NULL };
+	struct arguments args = { false, false, NULL, NULL, NULL, NULL };
 	const struct wattle_option options[] = {
 		{ "json", &args.json, NULL, NULL, "print JSON" },
 		{ "conf", NULL, "PATH", &args.conf, "site configuration [" WATTLE_CONF_PATH "]" },
 		{ "report-dir", NULL, "DIR", &args.dir, "where the records lie [report_dir of the site configuration]" },
+		{ "carbon-dir", NULL, "DIR", &args.carbon_dir, "where carbon intensities lie [" WATTLE_FORECAST_CACHE_DIR "]" },
 		{ "nodes", NULL, "LIST", &args.nodes, "the job's nodes, where Slurm can't be asked" },
 		{ "no-slurm", &args.no_slurm, NULL, NULL, "don't ask Slurm about the job" },
 	};

@@ -137,7 +137,16 @@ static int64_t seconds(const char *s)
 	return end && !*end ? (int64_t) v : 0;
 }
 
-enum { F_RAW, F_ID, F_STATE, F_USER, F_UID, F_START, F_END, F_PARTITION, F_NODES, F_NAME, N_FIELDS };
+enum { F_RAW, F_ID, F_STATE, F_USER, F_UID, F_START, F_END, F_SUBMIT, F_ELIGIBLE, F_PARTITION, F_NODES, F_COMMENT, F_NAME, N_FIELDS };
+
+/* A requeued job is submitted anew: the first time counts. */
+static void times_set(struct wattle_slurm_job *job, int64_t submit_s, int64_t eligible_s)
+{
+	if (submit_s <= 0 || (job->submit_s > 0 && job->submit_s < submit_s))
+		return;
+	job->submit_s = submit_s;
+	job->eligible_s = eligible_s;
+}
 
 static int sacct_row(char *row, struct wattle_slurm_jobs *jobs)
 {
@@ -174,6 +183,9 @@ static int sacct_row(char *row, struct wattle_slurm_jobs *jobs)
 	job->uid = end && !*end && (v != 0 || strcmp(job->user, "root") == 0) ? (uid_t) v : (uid_t) -1;
 	job->start_s = seconds(field[F_START]);
 	job->end_s = seconds(field[F_END]);
+	times_set(job, seconds(field[F_SUBMIT]), seconds(field[F_ELIGIBLE]));
+	if (*field[F_COMMENT])
+		copy(job->comment, sizeof(job->comment), field[F_COMMENT]);
 	job->over = state_over(job->state);
 	return nodes_set(job, field[F_NODES]);
 }
@@ -221,9 +233,28 @@ bool wattle_scontrol_field(const char *line, const char *key, char *ret, size_t 
 	return false;
 }
 
+/* Of a key whose value may hold blanks: up to the next word with a '='. */
+static void scontrol_words(const char *line, const char *key, char *ret, size_t size)
+{
+	const char *p = strstr(line, key), *end;
+	size_t len;
+
+	if (!p)
+		return;
+	p += strlen(key);
+	for (end = p; *end && *end != '\n'; end++)
+		if (*end == ' ' && end[1 + strcspn(end + 1, " =\n")] == '=')
+			break;
+	len = (size_t) (end - p);
+	if (len >= size)
+		len = size - 1;
+	memcpy(ret, p, len);
+	ret[len] = '\0';
+}
+
 static int scontrol_row(char *row, struct wattle_slurm_jobs *jobs)
 {
-	char text[256], array[24], part[24];
+	char text[256], more[32], array[24], part[24];
 	struct wattle_slurm_job *job;
 	cleanup_free char *nodes = malloc(strlen(row) + 1);
 	uint64_t v;
@@ -263,6 +294,11 @@ static int scontrol_row(char *row, struct wattle_slurm_jobs *jobs)
 		job->start_s = seconds(text);
 	if (wattle_scontrol_field(row, "EndTime", text, sizeof(text)))
 		job->end_s = seconds(text);
+	if (wattle_scontrol_field(row, "SubmitTime", text, sizeof(text)) && wattle_scontrol_field(row, "EligibleTime", more, sizeof(more)))
+		times_set(job, seconds(text), seconds(more));
+	scontrol_words(row, " AdminComment=", text, sizeof(text));
+	if (strstr(row, " AdminComment="))
+		copy(job->comment, sizeof(job->comment), text);
 	job->over = state_over(job->state);
 	if (wattle_scontrol_field(row, "NodeList", nodes, strlen(row) + 1))
 		return nodes_set(job, nodes);
@@ -374,6 +410,9 @@ static int merge(struct wattle_slurm_jobs *jobs, struct wattle_slurm_jobs *now)
 		job->over = fresh->over;
 		job->start_s = fresh->start_s;
 		job->end_s = fresh->over ? fresh->end_s : 0;
+		times_set(job, fresh->submit_s, fresh->eligible_s);
+		if (fresh->comment[0])
+			memcpy(job->comment, fresh->comment, sizeof(job->comment));
 		if (fresh->nodes)
 			rc = nodes_set(job, fresh->nodes);
 	}

@@ -19,6 +19,8 @@ struct wattle_slurm_job {
 	char name[64], user[64], state[32], partition[64];
 	uid_t uid;            /* (uid_t) -1: not known */
 	int64_t start_s, end_s; /* UTC seconds; 0: not yet, not known */
+	int64_t submit_s, eligible_s; /* of its first run; eligible: when it might start at the earliest */
+	char comment[256];    /* AdminComment: what was decided at submission, as far as it fits */
 	bool over;            /* the state is a final one */
 	char *nodes;          /* host list "n[1-4]" of its last run; may be NULL */
 	char *nodes_before;   /* of earlier runs, comma-separated lists: requeued; may be NULL */
@@ -35,7 +37,7 @@ void wattle_slurm_jobs_free(struct wattle_slurm_jobs *jobs);
 int wattle_jobid_parse(const char *text, uint32_t *ret_number, bool *ret_plain, struct wattle_err *err);
 
 /* sacct -D -X -P -n -o <WATTLE_SACCT_FIELDS>; one job per JobIDRaw, the last run counts. -ENOENT: no rows. */
-#define WATTLE_SACCT_FIELDS "JobIDRaw,JobID,State,User,UID,Start,End,Partition,NodeList,JobName"
+#define WATTLE_SACCT_FIELDS "JobIDRaw,JobID,State,User,UID,Start,End,Submit,Eligible,Partition,NodeList,AdminComment,JobName"
 int wattle_sacct_parse(const char *text, struct wattle_slurm_jobs *ret, struct wattle_err *err);
 /* scontrol --oneliner show job */
 int wattle_scontrol_jobs_parse(const char *text, struct wattle_slurm_jobs *ret, struct wattle_err *err);

@@ -14,9 +14,9 @@ static void test_sacct(void)
 {
 	struct wattle_slurm_jobs jobs;
 	struct wattle_err err = WATTLE_ERR_INIT;
-	int rc = wattle_sacct_parse("12|12|COMPLETED|alice|1001|1700000000|1700000060|main|n[1-4]|my|odd name\n"
-				    "14|13_1|RUNNING|bob|1002|1700000000|Unknown|main|n1|x\n"
-				    "13|13_2|CANCELLED by 1001|alice|1001|Unknown|1700000001|main|None assigned|y\n",
+	int rc = wattle_sacct_parse("12|12|COMPLETED|alice|1001|1700000000|1700000060|1699999000|1699999500|main|n[1-4]|wattle: 300 W/node|my|odd name\n"
+				    "14|13_1|RUNNING|bob|1002|1700000000|Unknown|1699999000|1699999500|main|n1||x\n"
+				    "13|13_2|CANCELLED by 1001|alice|1001|Unknown|1700000001|1699999000|1699999500|main|None assigned||y\n",
 				    &jobs, &err);
 
 	CHECK_INT(rc, 0);
@@ -24,6 +24,9 @@ static void test_sacct(void)
 	CHECK_INT(jobs.job[0].job_id, 12);
 	CHECK_STRING(jobs.job[0].name, "my|odd name");
 	CHECK_STRING(jobs.job[0].nodes, "n[1-4]");
+	CHECK_STRING(jobs.job[0].comment, "wattle: 300 W/node");
+	CHECK_INT(jobs.job[0].submit_s, 1699999000);
+	CHECK_INT(jobs.job[0].eligible_s, 1699999500);
 	CHECK_INT(jobs.job[0].over, 1);
 	CHECK_INT(jobs.job[0].uid, 1001);
 	CHECK_INT(jobs.job[0].end_s, 1700000060);
@@ -34,11 +37,11 @@ static void test_sacct(void)
 	CU_ASSERT_PTR_NULL(jobs.job[2].nodes);
 	wattle_slurm_jobs_free(&jobs);
 	/* a uid that slurmdbd does not know yet is nobody's, not root's */
-	CHECK_INT(wattle_sacct_parse("12|12|PENDING|alice|0|Unknown|Unknown|main|None assigned|x\n", &jobs, &err), 0);
+	CHECK_INT(wattle_sacct_parse("12|12|PENDING|alice|0|Unknown|Unknown|1699999000|1699999500|main|None assigned||x\n", &jobs, &err), 0);
 	CHECK_INT(jobs.job[0].uid, (uid_t) -1);
 	wattle_slurm_jobs_free(&jobs);
 	CHECK_INT(wattle_sacct_parse("", &jobs, &err), -2);
-	CHECK_INT(wattle_sacct_parse("garbage\n1|2\n12.batch|12.batch|C|||||||\n", &jobs, &err), -2);
+	CHECK_INT(wattle_sacct_parse("garbage\n1|2\n12.batch|12.batch|C||||||||||\n", &jobs, &err), -2);
 }
 
 /* sacct -D shows each run of a requeued job */
@@ -46,9 +49,9 @@ static void test_requeued(void)
 {
 	struct wattle_slurm_jobs jobs;
 	struct wattle_err err = WATTLE_ERR_INIT;
-	int rc = wattle_sacct_parse("12|12|REQUEUED|alice|1001|1700000000|1700000060|main|n[1-2]|x\n"
-				    "12|12|NODE_FAIL|alice|1001|1700000100|1700000160|main|n3|x\n"
-				    "12|12|COMPLETED|alice|1001|1700000200|1700000260|main|n4|x\n",
+	int rc = wattle_sacct_parse("12|12|REQUEUED|alice|1001|1700000000|1700000060|1699999000|1699999500|main|n[1-2]||x\n"
+				    "12|12|NODE_FAIL|alice|1001|1700000100|1700000160|1700000070|1700000090|main|n3||x\n"
+				    "12|12|COMPLETED|alice|1001|1700000200|1700000260|1700000170|1700000190|main|n4||x\n",
 				    &jobs, &err);
 
 	CHECK_INT(rc, 0);
@@ -57,6 +60,8 @@ static void test_requeued(void)
 	CHECK_STRING(jobs.job[0].nodes, "n4");
 	CHECK_STRING(jobs.job[0].nodes_before, "n[1-2],n3");
 	CHECK_INT(jobs.job[0].start_s, 1700000200);
+	CHECK_INT(jobs.job[0].submit_s, 1699999000); /* the first time */
+	CHECK_INT(jobs.job[0].eligible_s, 1699999500);
 	wattle_slurm_jobs_free(&jobs);
 }
 
@@ -66,13 +71,18 @@ static void test_scontrol(void)
 	struct wattle_err err = WATTLE_ERR_INIT;
 	int rc = wattle_scontrol_jobs_parse(
 		"JobId=5 ArrayJobId=3 ArrayTaskId=2 JobName=n body UserId=alice(1001) GroupId=x(1) JobState=RUNNING Reason=None "
-		"StartTime=1700000000 EndTime=1700003600 Partition=main ReqNodeList=(null) ExcNodeList=(null) NodeList=n[1-2] BatchHost=n1\n"
+		"SubmitTime=1699990000 EligibleTime=1699999900 AccrueTime=1699990000 "
+		"StartTime=1700000000 EndTime=1700003600 AdminComment=wattle: 312 W/node x 4, starts 02:00 in 3h10m at the earliest: 41% less CO2 Partition=main ReqNodeList=(null) ExcNodeList=(null) NodeList=n[1-2] BatchHost=n1\n"
 		"JobId=6 HetJobId=5 HetJobOffset=1 HetJobIdSet=5-6 JobName=y UserId=bob(1002) JobState=PENDING NodeList=(null)\n",
 		&jobs, &err);
 
 	CHECK_INT(rc, 0);
 	CHECK_INT(jobs.n, 2);
 	CHECK_STRING(jobs.job[0].label, "3_2");
+	CHECK_STRING(jobs.job[0].comment, "wattle: 312 W/node x 4, starts 02:00 in 3h10m at the earliest: 41% less CO2");
+	CHECK_STRING(jobs.job[1].comment, "");
+	CHECK_INT(jobs.job[0].submit_s, 1699990000);
+	CHECK_INT(jobs.job[0].eligible_s, 1699999900);
 	CHECK_STRING(jobs.job[0].nodes, "n[1-2]");
 	CHECK_STRING(jobs.job[0].user, "alice");
 	CHECK_INT(jobs.job[0].uid, 1001);
