@@ -69,6 +69,7 @@ int wattle_cmd_lease(int argc, char **argv);
 int wattle_cmd_report(int argc, char **argv);
 int wattle_cmd_check(int argc, char **argv);
 int wattle_cmd_profile(int argc, char **argv);
+int wattle_cmd_sweep(int argc, char **argv);
 int wattle_cmd_plan(int argc, char **argv);
 int wattle_cmd_carbon(int argc, char **argv);
 int wattle_cmd_advise(int argc, char **argv);

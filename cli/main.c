@@ -6,6 +6,7 @@
 static const struct wattle_command commands[] = {
 	{ "report", wattle_cmd_report, "what a job drew, under which cap, and whether the cap was held" },
 	{ "lease", wattle_cmd_lease, "the leases that cap this node: list, sweep (root)" },
+	{ "sweep", wattle_cmd_sweep, "run a job under several caps, and fit its slowdown model" },
 	{ "profile", wattle_cmd_profile, "slowdown models: fit a sweep, watts for a slowdown, slowdown at a cap" },
 	{ "plan", wattle_cmd_plan, "when a job should run, how wide, and at how many watts" },
 	{ "carbon", wattle_cmd_carbon, "carbon intensity over time: show a forecast" },

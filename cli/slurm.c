@@ -354,8 +354,7 @@ bool wattle_list_has(const char *list, const char *word)
 	return false;
 }
 
-/* 0 with text; -ENODEV: no such program here or no answer; -ENOENT: it answered, with an error */
-static int ask(const char *program, const char *const *words, char **ret_text, struct wattle_err *err)
+int wattle_slurm_ask(const char *program, const char *const *words, char **ret_text, struct wattle_err *err)
 {
 	char path[256];
 	const char *argv[16] = { path };
@@ -381,7 +380,7 @@ int wattle_scontrol_ask(const char *a, const char *b, const char *c, char **ret_
 {
 	const char *words[] = { "--oneliner", a, b, c, NULL };
 
-	return ask("scontrol", words, ret_text, err);
+	return wattle_slurm_ask("scontrol", words, ret_text, err);
 }
 
 /* Takes over what scontrol says: its state is of now, sacct's may lag behind, and lack an array's last tasks. */
@@ -444,7 +443,7 @@ int wattle_slurm_jobs_ask(const char *id, struct wattle_slurm_jobs *ret, struct 
 	struct wattle_slurm_jobs jobs = { 0, NULL }, now = { 0, NULL };
 	int rc, rc_sacct;
 
-	rc_sacct = ask("sacct", words, &accounted, &first);
+	rc_sacct = wattle_slurm_ask("sacct", words, &accounted, &first);
 	if (rc_sacct == 0)
 		rc_sacct = wattle_sacct_parse(accounted, &jobs, &first);
 	if (rc_sacct == 0 && settled(&jobs, (int64_t) time(NULL))) {

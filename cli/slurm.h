@@ -56,6 +56,10 @@ int wattle_slurm_jobs_ask(const char *id, struct wattle_slurm_jobs *ret, struct 
  * `scontrol show hostnames` is asked. */
 int wattle_slurm_hosts(const char *list, char ***ret_names, size_t *ret_n, struct wattle_err *err);
 
+/* Runs a command of Slurm's with up to 14 words (NULL ends them) and gives its text (the caller frees). -ENODEV: no such program
+ * here, or no answer; -ENOENT: it answered, with an error, which err has. */
+int wattle_slurm_ask(const char *program, const char *const *words, char **ret_text, struct wattle_err *err);
+
 /* Runs scontrol with up to three words and gives its text (the caller frees). */
 int wattle_scontrol_ask(const char *a, const char *b, const char *c, char **ret_text, struct wattle_err *err);
 
