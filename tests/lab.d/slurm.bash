@@ -21,6 +21,8 @@ slurm_configure() {
         else
             say "Slurm of $LAB_SLURM has no PMIx plugin: srun starts no MPI programs here"
         fi
+        # Lets malleable jobs change their size.
+        [[ -z $LAB_PRODUCT ]] || echo "EpilogSlurmctld=/usr/libexec/wattle/wattle-resize"
         case $LAB_JOB_SUBMIT in
         none) ;;
         lua:*) echo "JobSubmitPlugins=lua" ;;

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "course.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+void wattle_course_free(struct wattle_course *course)
+{
+	free(course->leg);
+	memset(course, 0, sizeof(*course));
+}
+
+static struct wattle_now run(const struct wattle_leg *leg, double until_s)
+{
+	return (struct wattle_now) { WATTLE_PHASE_RUN, leg->nodes, leg->cap_w, until_s };
+}
+
+struct wattle_now wattle_course_at(const struct wattle_course *course, double at_s, double pause_min_s)
+{
+	const struct wattle_leg *before = NULL, *leg = course->leg, *end = course->leg + course->n;
+
+	while (leg < end && leg->end_s <= at_s)
+		before = leg++;
+	if (leg == end)
+		return (struct wattle_now) { WATTLE_PHASE_BEYOND, before->nodes, before->cap_w, INFINITY };
+	if (leg->begin_s <= at_s) {
+		/* a gap too short to be worth a pause belongs to the leg before it */
+		double until_s = leg->end_s;
+
+		if (leg + 1 < end && leg[1].begin_s - until_s < pause_min_s)
+			until_s = leg[1].begin_s;
+		return run(leg, until_s);
+	}
+	if (!before && leg->begin_s - at_s < pause_min_s)
+		return run(leg, leg->end_s);
+	if (before && leg->begin_s - before->end_s < pause_min_s)
+		return run(before, leg->begin_s);
+	return (struct wattle_now) { WATTLE_PHASE_PAUSE, leg->nodes, leg->cap_w, leg->begin_s };
+}
+
+double wattle_course_work(const struct wattle_course *course, double from_s, double (*rate)(uint32_t nodes, const void *arg), const void *arg)
+{
+	double work = 0;
+
+	for (size_t i = 0; i < course->n; i++) {
+		double begin_s = fmax(course->leg[i].begin_s, from_s);
+
+		if (course->leg[i].end_s > begin_s)
+			work += (course->leg[i].end_s - begin_s) * rate(course->leg[i].nodes, arg);
+	}
+	return work;
+}
+
+void wattle_course_nodes(const struct wattle_course *course, uint32_t *ret_min, uint32_t *ret_max)
+{
+	*ret_min = UINT32_MAX;
+	*ret_max = 0;
+	for (size_t i = 0; i < course->n; i++) {
+		if (course->leg[i].nodes < *ret_min)
+			*ret_min = course->leg[i].nodes;
+		if (course->leg[i].nodes > *ret_max)
+			*ret_max = course->leg[i].nodes;
+	}
+}

@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+#include "follow.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "handover.h"
+#include "job.h"
+#include "step.h"
+
+#define LOOK_S 5            /* between two looks at the status file */
+#define SHOW_S 60           /* between two changes of the job's comment */
+#define AGAIN_S 2           /* a request that nobody has heard is made again after this */
+#define REQUEUE_WAIT_S 120  /* for Slurm to end us after requeuehold */
+#define HURRY_MAX 3         /* steps in a row that ended checkpointed, unasked and without progress */
+#define CRASHES_MAX 2
+#define IGNORED_MAX 2
+
+struct leg {
+	struct wattle_step step;
+	struct wattle_capper capper;
+	struct wattle_choice choice;
+	struct wattle_status status;
+	double start_s;
+	uint64_t done_before;    /* the program's units when the step started */
+	int exit_status;         /* 128+N: signal N; -1: still running */
+	int stop;                /* the signal that told us to end; 0: none */
+	double shown_s;
+};
+
+static double now_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (double) t.tv_sec + (double) t.tv_nsec / 1e9;
+}
+
+void wattle_run_say(const struct wattle_run *run, const char *format, ...)
+{
+	va_list args;
+
+	if (run->quiet)
+		return;
+	va_start(args, format);
+	fputs("wattlerun: ", stderr);
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+	va_end(args);
+}
+
+static const char *clock_text(double utc_s, char buf[16])
+{
+	time_t t = (time_t) utc_s;
+	struct tm tm;
+
+	if (!(utc_s < 1e11) || !localtime_r(&t, &tm))
+		return "the end";
+	strftime(buf, 16, "%H:%M:%S", &tm);
+	return buf;
+}
+
+static void save(const struct wattle_run *run)
+{
+	struct wattle_err err = WATTLE_ERR_INIT;
+
+	if (wattle_state_save(run->folder_fd, &run->state, &err) < 0)
+		wattle_run_say(run, "the state can't be kept in %s: %s", run->folder, err.text);
+}
+
+static int progress_pct(const struct wattle_state *s)
+{
+	return s->total ? (int) (100.0 * (double) s->done / (double) s->total) : -1;
+}
+
+/* Where squeue shows it: the job's comment. */
+static void show(struct wattle_run *run, struct leg *leg, const char *what)
+{
+	char comment[sizeof(run->comment) + 200], job[32], until[16];
+	const char *args[] = { "update", job, comment, NULL };
+	int pct = progress_pct(&run->state);
+
+	snprintf(job, sizeof(job), "JobId=%u", run->job_id);
+	snprintf(comment, sizeof(comment), "Comment=wattle: %s", what);
+	if (pct >= 0)
+		snprintf(comment + strlen(comment), 32, ", %d%% done", pct);
+	if (leg && leg->choice.until_s < 1e11)
+		snprintf(comment + strlen(comment), 64, ", until %s", clock_text(wattle_course_utc(run, leg->choice.until_s), until));
+	if (run->comment[0])
+		snprintf(comment + strlen(comment), sizeof(run->comment) + 4, " | %s", run->comment);
+	wattle_scontrol(args, NULL); /* a nicety: nothing depends on it */
+	if (leg)
+		leg->shown_s = now_s();
+}
+
+/* --- looking ---------------------------------------------------------------------------------------------------------------- */
+
+/* The first iteration at the new size: what the change has cost. */
+static void note_arrival(struct wattle_run *run, const struct leg *leg)
+{
+	struct wattle_state *s = &run->state;
+	double first_s = (double) leg->status.first_us / 1e6, lost_s;
+
+	if (!(s->asked_s > 0) || !leg->status.first_us)
+		return;
+	lost_s = first_s - s->asked_s;
+	if (s->begin_s > s->left_s)
+		lost_s -= s->begin_s - s->left_s;
+	if (lost_s > 0 && lost_s < 86400) {
+		s->lost_s += lost_s;
+		s->lost_n++;
+		wattle_run_say(run, "%.1f s from the request to the first iteration on %u node%s", lost_s, run->nodes, run->nodes == 1 ? "" : "s");
+	}
+	s->asked_s = 0;
+	save(run);
+}
+
+static void look(struct wattle_run *run, struct leg *leg)
+{
+	struct wattle_status now;
+
+	if (!wattle_step_status(&leg->step, &now))
+		return;
+	leg->status = now;
+	if (now.total) {
+		run->state.done = now.done;
+		run->state.total = now.total;
+	}
+	note_arrival(run, leg);
+}
+
+/* Waits for a change: the step's end, a signal to us, or time. */
+static void wait_a_while(struct leg *leg, double seconds)
+{
+	struct timespec t;
+	sigset_t set;
+	int status, got;
+
+	if (waitpid(leg->step.pid, &status, WNOHANG) == leg->step.pid)
+		goto ended;
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	if (seconds < 0)
+		seconds = 0;
+	t.tv_sec = (time_t) seconds;
+	t.tv_nsec = (long) ((seconds - (double) t.tv_sec) * 1e9);
+	got = sigtimedwait(&set, NULL, &t);
+	if (got == SIGTERM || got == SIGINT || got == SIGHUP)
+		leg->stop = got;
+	if (waitpid(leg->step.pid, &status, WNOHANG) != leg->step.pid)
+		return;
+ended:
+	leg->exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* --- a step ----------------------------------------------------------------------------------------------------------------- */
+
+static int set_cap(struct wattle_run *run, struct leg *leg, double cap_w)
+{
+	struct wattle_capper old = leg->capper, fresh = { 0, -1 };
+	struct wattle_err err = WATTLE_ERR_INIT;
+	int rc = 0;
+
+	if (cap_w > 0)
+		rc = wattle_capper_start(run->nodes, cap_w, &fresh, &err);
+	if (rc < 0) {
+		wattle_run_say(run, "%s: the watts stay as they are", err.text);
+		return rc;
+	}
+	leg->capper = fresh;
+	wattle_capper_stop(&old); /* only now: a higher cap comes in force when the lower one goes, a lower one at once */
+	return 0;
+}
+
+static int start(struct wattle_run *run, struct leg *leg)
+{
+	struct wattle_err err = WATTLE_ERR_INIT;
+	struct wattle_launch launch = {
+		.job_id = run->job_id, .number = run->state.steps + 1, .nodes = run->nodes, .tasks_per_node = run->state.tasks_per_node,
+		.signal = run->signal, .wait_s = run->grace_s, .mpi = run->mpi, .folder = run->folder, .srun_args = run->srun_args,
+		.program = run->program,
+	};
+	char text[80], until[16];
+
+	run->state.steps++;
+	leg->done_before = run->state.done;
+	leg->exit_status = -1;
+	leg->start_s = now_s();
+	save(run);
+	if (leg->choice.cap_w > 0)
+		set_cap(run, leg, leg->choice.cap_w);
+	if (wattle_step_start(&launch, &leg->step, &err) < 0) {
+		wattle_run_say(run, "%s", err.text);
+		return -1;
+	}
+	snprintf(text, sizeof(text), "%u node%s", run->nodes, run->nodes == 1 ? "" : "s");
+	wattle_run_say(run, "step %u on %s%s, until %s%s", run->state.steps, text, leg->choice.cap_w > 0 ? ", capped" : "",
+		       clock_text(wattle_course_utc(run, leg->choice.until_s), until), leg->choice.behind ? " (behind the plan: deadline first)" : "");
+	show(run, leg, text);
+	return 0;
+}
+
+static bool size_changes(const struct wattle_run *run, const struct wattle_choice *next)
+{
+	if (next->phase == WATTLE_PHASE_PAUSE)
+		return true;
+	return next->nodes != run->nodes && next->nodes != run->state.refused_nodes;
+}
+
+/* At the end of a leg whose successor has the same size nothing is restarted. True if the step must be asked to leave. */
+static bool leg_over(struct wattle_run *run, struct leg *leg)
+{
+	struct wattle_choice next = wattle_choose(run, now_s());
+
+	if (next.behind && !leg->choice.behind)
+		wattle_run_say(run, "behind the plan: no pause, no fewer nodes, for the deadline's sake");
+	if (size_changes(run, &next)) {
+		if (run->can_resize && run->state.ignored < IGNORED_MAX && run->state.crashes < CRASHES_MAX)
+			return true;
+		if (leg->choice.nodes != next.nodes || leg->choice.phase != next.phase)
+			wattle_run_say(run, "the plan wants %s%u nodes; goes on with %u: %s", next.phase == WATTLE_PHASE_PAUSE ? "a pause, then " : "", next.nodes,
+				       run->nodes, run->can_resize ? "the program does not take part" : run->why_not);
+	}
+	if (next.phase != WATTLE_PHASE_PAUSE && fabs(next.cap_w - leg->choice.cap_w) >= 0.5) {
+		wattle_run_say(run, next.cap_w > 0 ? "cap %.0f W per node, nothing restarted" : "no cap but the grant, nothing restarted", next.cap_w);
+		set_cap(run, leg, next.cap_w);
+	}
+	leg->choice = next;
+	return false;
+}
+
+/* Asks until the step has left, the grace is over, or we are to end ourselves. */
+static void ask_to_leave(struct wattle_run *run, struct leg *leg)
+{
+	double asked_s = now_s(), sent_s = 0;
+	struct wattle_err err = WATTLE_ERR_INIT;
+	bool heard = false;
+
+	wattle_run_say(run, "asks for a checkpoint");
+	show(run, NULL, "checkpoint");
+	run->state.asked_s = asked_s;
+	while (leg->exit_status < 0 && now_s() - asked_s < (double) run->grace_s && !leg->stop) {
+		if (!heard && now_s() - sent_s >= AGAIN_S) {
+			int rc = wattle_step_signal(&leg->step, run->job_id, run->signal, &err);
+
+			if (rc < 0 && rc != -EAGAIN)
+				wattle_run_say(run, "the request can't be sent: %s", err.text);
+			sent_s = now_s();
+		}
+		wait_a_while(leg, heard ? 1 : 0.25);
+		if (wattle_step_status(&leg->step, &leg->status))
+			heard = leg->status.asked > 0;
+	}
+}
+
+/* --- changes of size -------------------------------------------------------------------------------------------------------- */
+
+/* The job goes back into the queue, held; wattle-resize gives it its size and lets it go. Slurm ends us on the way. Returns only if
+ * that did not come about. */
+static void leave_for(struct wattle_run *run, const struct wattle_choice *next)
+{
+	struct wattle_handover handover = { run->restarts, next->nodes, 0 };
+	char comment[sizeof(run->comment) + 200] = "Comment=", job[32], id[16], when[16];
+	const char *update[] = { "update", job, comment, NULL };
+	const char *requeue[] = { "requeuehold", id, NULL };
+	struct wattle_err err = WATTLE_ERR_INIT;
+	struct wattle_state *s = &run->state;
+	bool pause = next->phase == WATTLE_PHASE_PAUSE;
+
+	if (pause)
+		handover.begin_s = (int64_t) ceil(wattle_course_utc(run, next->until_s));
+	if (!(s->asked_s > 0))
+		s->asked_s = now_s();
+	s->left_s = now_s();
+	s->begin_s = (double) handover.begin_s;
+	s->wanted_nodes = next->nodes;
+	if (pause)
+		s->pauses++;
+	if (next->nodes != run->nodes)
+		s->resizes++;
+	save(run);
+	if (pause)
+		wattle_run_say(run, "pauses until %s, then %u nodes", clock_text(s->begin_s, when), next->nodes);
+	else
+		wattle_run_say(run, "from %u to %u nodes", run->nodes, next->nodes);
+	snprintf(job, sizeof(job), "JobId=%u", run->job_id);
+	snprintf(id, sizeof(id), "%u", run->job_id);
+	wattle_handover_format(&handover, run->comment, comment + strlen(comment), sizeof(comment) - strlen(comment));
+	if (wattle_scontrol(update, &err) == 0 && wattle_scontrol(requeue, &err) == 0) {
+		struct timespec t = { REQUEUE_WAIT_S, 0 };
+
+		fflush(NULL);
+		nanosleep(&t, NULL); /* SIGTERM is blocked, and SIGKILL is what ends us */
+		wattle_err_set(&err, ETIMEDOUT, "this run of the job was not ended within %d s", REQUEUE_WAIT_S);
+	}
+	run->can_resize = false;
+	snprintf(run->why_not, sizeof(run->why_not), "the job could not be requeued: %.200s", err.text);
+	wattle_run_say(run, "%s", run->why_not);
+	s->asked_s = 0;
+	show(run, NULL, "size can't be changed");
+}
+
+/* --- what came of a step ---------------------------------------------------------------------------------------------------- */
+
+enum outcome { GO_ON, FINISHED, FAILED };
+
+static void learn(struct wattle_run *run, struct leg *leg)
+{
+	double from_s = (double) leg->status.first_us / 1e6, to_s = (double) leg->status.last_us / 1e6;
+
+	look(run, leg);
+	/* from the first status to the last: what starting took is not the program's speed */
+	if (leg->status.total && leg->status.done > leg->done_before)
+		wattle_state_learn(&run->state, run->nodes, (double) (leg->status.done - leg->done_before), fmax(to_s - from_s, 1e-3));
+}
+
+static enum outcome judge(struct wattle_run *run, struct leg *leg, bool asked, uint32_t *hurry)
+{
+	int status = leg->exit_status;
+	bool heard = leg->status.asked > 0, saved = leg->status.saved > 0;
+
+	if (status == 0) {
+		if (run->state.total && run->state.done < run->state.total)
+			wattle_run_say(run, "the program ended with 0 at %d%%: finished", progress_pct(&run->state));
+		return FINISHED;
+	}
+	if (status == run->checkpointed && (!heard || saved)) {
+		run->state.ignored = run->state.crashes = 0;
+		*hurry = !asked && run->state.done <= leg->done_before ? *hurry + 1 : 0;
+		if (*hurry >= HURRY_MAX) {
+			wattle_run_say(run, "the program left \"checkpointed\" (%d) %u times without being asked and without progress: given up", status, *hurry);
+			return FAILED;
+		}
+		return GO_ON;
+	}
+	if (!asked)
+		return FAILED;
+	run->state.crashes++;
+	wattle_run_say(run, "the program failed in its checkpoint (exit status %d%s): %s", status, heard && !saved ? ", no checkpoint on disk" : "",
+		       run->state.crashes < CRASHES_MAX ? "started again from the one before" :
+		       run->state.crashes == CRASHES_MAX ? "started again at this size, and asked no more" : "given up");
+	return run->state.crashes > CRASHES_MAX ? FAILED : GO_ON;
+}
+
+/* One step, until it has ended or we have to: whether it was asked to leave. */
+static bool run_step(struct wattle_run *run, struct leg *leg)
+{
+	while (leg->exit_status < 0 && !leg->stop) {
+		double left_s = wattle_course_utc(run, leg->choice.until_s) - now_s();
+
+		if (left_s <= 0 && leg_over(run, leg)) {
+			ask_to_leave(run, leg);
+			if (leg->exit_status >= 0 || leg->stop)
+				return true;
+			run->state.ignored++;
+			run->state.asked_s = 0;
+			wattle_run_say(run, "no answer to the request within %" PRId64 " s: the program goes on with %u nodes%s", run->grace_s, run->nodes,
+				       run->state.ignored >= IGNORED_MAX ? ", and is asked no more" : "");
+			leg->choice = wattle_choose(run, now_s());
+			continue;
+		}
+		wait_a_while(leg, fmin(left_s > 0 ? left_s : LOOK_S, LOOK_S));
+		look(run, leg);
+		if (now_s() - leg->shown_s >= SHOW_S) {
+			char text[40];
+
+			snprintf(text, sizeof(text), "%u node%s", run->nodes, run->nodes == 1 ? "" : "s");
+			show(run, leg, text);
+			save(run);
+		}
+	}
+	return false;
+}
+
+/* Somebody wants us gone: Slurm at the time limit or a preemption, or the user. The step hears of it from Slurm, too; the state is on
+ * disk already. */
+static int stop_for(struct wattle_run *run, struct leg *leg)
+{
+	int status;
+
+	kill(leg->step.pid, SIGTERM);
+	save(run);
+	wattle_run_say(run, "ended by signal %d", leg->stop);
+	if (leg->exit_status < 0)
+		waitpid(leg->step.pid, &status, 0);
+	return 128 + leg->stop;
+}
+
+static void finish(struct wattle_run *run, const char *what)
+{
+	struct wattle_state *s = &run->state;
+
+	wattle_run_say(run, "%s after %u step%s, %u change%s of size, %u pause%s%s", what, s->steps, s->steps == 1 ? "" : "s", s->resizes,
+		       s->resizes == 1 ? "" : "s", s->pauses, s->pauses == 1 ? "" : "s", s->lost_n ? "" : "");
+	if (s->lost_n)
+		wattle_run_say(run, "%.1f s lost in each change, on average", s->lost_s / s->lost_n);
+	show(run, NULL, what);
+	save(run);
+}
+
+int wattle_follow(struct wattle_run *run)
+{
+	struct leg leg = { .capper = { 0, -1 } };
+	uint32_t hurry = 0;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	for (;;) {
+		enum outcome outcome;
+		bool asked;
+
+		leg.choice = wattle_choose(run, now_s());
+		if (run->can_resize && size_changes(run, &leg.choice) && run->state.crashes < CRASHES_MAX) {
+			leave_for(run, &leg.choice);
+			continue;
+		}
+		if (start(run, &leg) < 0)
+			return 1;
+		asked = run_step(run, &leg);
+		set_cap(run, &leg, 0);
+		if (leg.stop)
+			return stop_for(run, &leg);
+		learn(run, &leg);
+		outcome = judge(run, &leg, asked, &hurry);
+		wattle_step_forget(&leg.step);
+		memset(&leg.status, 0, sizeof(leg.status));
+		save(run);
+		if (outcome == FINISHED) {
+			finish(run, "done");
+			return 0;
+		}
+		if (outcome == FAILED) {
+			finish(run, "failed");
+			return leg.exit_status;
+		}
+	}
+}

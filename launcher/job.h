@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef WATTLE_JOB_H
+#define WATTLE_JOB_H
+
+/* A job as squeue shows it, and changes of it by scontrol: for wattlerun as the user, for wattle-resize as SlurmUser. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "err.h"
+
+struct wattle_job {
+	char state[32];        /* COMPLETING hides what comes after it */
+	uint32_t nodes, tasks, cpus, cpus_per_task, restarts;
+	int64_t time_limit_s;  /* 0: none */
+	int64_t deadline_s;    /* UTC; 0: none */
+	int64_t eligible_s;    /* UTC; 0: not known */
+	bool requeue;
+	char reason[80];
+};
+
+/* -ENOENT: Slurm knows no such job; -EIO and others: it could not be asked, err says why. */
+int wattle_job_ask(uint32_t job_id, struct wattle_job *ret, struct wattle_err *err);
+/* The words of one line of squeue; pure. -EINVAL. */
+int wattle_job_parse(const char *line, struct wattle_job *ret);
+
+/* The job's comment, cut to size; "" if there is none. */
+int wattle_job_comment(uint32_t job_id, char *ret, unsigned long size, struct wattle_err *err);
+
+/* `scontrol VERB ARG…`, NULL at the end of args. -EIO with what it said. */
+int wattle_scontrol(const char *const *args, struct wattle_err *err);
+/* Whether slurm.conf names a program of that name as EpilogSlurmctld. */
+int wattle_job_has_epilog(const char *program, bool *ret, struct wattle_err *err);
+
+#endif

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* wattlerun [options] [--] PROGRAM ARGS: in a batch script, runs an MPI program after the plan of its job. */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <math.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "file.h"
+#include "follow.h"
+#include "handover.h"
+#include "job.h"
+#include "units.h"
+
+#define EX_USAGE_ERROR 2
+#define SRUN_ARGS_MAX 64
+
+struct options {
+	const char *plan, *state, *mpi;
+	char *srun_args[SRUN_ARGS_MAX + 1];
+	int n_srun_args;
+	int64_t grace_s, pause_min_s;
+	int signal, checkpointed;
+	uint32_t tasks_per_node;
+	bool dry_run, quiet;
+	char **program;
+};
+
+static const char help[] =
+	"Usage: wattlerun [options] [--] PROGRAM ARG…           in a batch script\n\n"
+	"Runs an MPI program after the plan of its job: asks it for a checkpoint where the plan changes the number of nodes or pauses,\n"
+	"gives the job its new size under the same job id, and starts the program again. Watts change without a restart.\n\n"
+	"      --plan FILE              follow this plan, what `wattle plan --json` prints\n"
+	"      --ntasks-per-node N      tasks on each node (default: as the job was submitted)\n"
+	"      --grace DURATION         that long a program may take for its checkpoint (60s)\n"
+	"      --checkpoint-signal SIG  the signal that asks (URG): a name or a number\n"
+	"      --checkpoint-exit N      exit status that says \"checkpointed, start me again\" (85)\n"
+	"      --min-pause DURATION     shorter gaps of the plan are run through (30s)\n"
+	"      --mpi TYPE               srun's --mpi (pmix); none: the site's default\n"
+	"      --srun-arg ARG           a further word for srun; may be repeated\n"
+	"      --state DIR              where progress is kept, on a file system of all nodes (.wattle/JOBID)\n"
+	"      --dry-run                say what would be done, and end\n"
+	"  -q, --quiet                  no lines about the plan\n"
+	"  -h, --help; -V, --version\n\n"
+	"The program asks wattle_should_checkpoint() (wattle.h, -lwattle_mpi), or handles the signal itself; checkpoints, and leaves\n"
+	"with 85. Exit status: the program's; 1 if it could not be run; 2 for wrong usage.\n";
+
+static int __attribute__((format(printf, 2, 3))) fail(int status, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	fputs("wattlerun: ", stderr);
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+	va_end(args);
+	return status;
+}
+
+static int parse_signal(const char *text)
+{
+	static const struct { const char *name; int number; } names[] = {
+		{ "URG", SIGURG }, { "USR1", SIGUSR1 }, { "USR2", SIGUSR2 }, { "TERM", SIGTERM }, { "INT", SIGINT }, { "HUP", SIGHUP },
+		{ "ALRM", SIGALRM }, { "CONT", SIGCONT }, { "TSTP", SIGTSTP }, { "QUIT", SIGQUIT },
+	};
+	char *end;
+	long n;
+
+	if (strncasecmp(text, "SIG", 3) == 0)
+		text += 3;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcasecmp(text, names[i].name) == 0)
+			return names[i].number;
+	n = strtol(text, &end, 10);
+	return end != text && !*end && n > 0 && n <= SIGRTMAX && n != SIGKILL && n != SIGSTOP ? (int) n : -1;
+}
+
+static int parse_count(const char *text, long max)
+{
+	char *end;
+	long n = strtol(text, &end, 10);
+
+	return end != text && !*end && n >= 1 && n <= max ? (int) n : -1;
+}
+
+/* -1: go on; else the exit status. */
+static int parse_options(int argc, char **argv, struct options *o)
+{
+	enum { PLAN = 256, TASKS, GRACE, SIGNAL, EXIT, PAUSE, MPI, SRUN, STATE, DRY };
+	static const struct option longs[] = {
+		{ "plan", required_argument, NULL, PLAN }, { "ntasks-per-node", required_argument, NULL, TASKS },
+		{ "grace", required_argument, NULL, GRACE }, { "checkpoint-signal", required_argument, NULL, SIGNAL },
+		{ "checkpoint-exit", required_argument, NULL, EXIT }, { "min-pause", required_argument, NULL, PAUSE },
+		{ "mpi", required_argument, NULL, MPI }, { "srun-arg", required_argument, NULL, SRUN },
+		{ "state", required_argument, NULL, STATE }, { "dry-run", no_argument, NULL, DRY },
+		{ "quiet", no_argument, NULL, 'q' }, { "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' }, { 0 },
+	};
+	struct wattle_err err = WATTLE_ERR_INIT;
+	int c, rc = 0;
+
+	*o = (struct options) { .mpi = "pmix", .grace_s = 60, .pause_min_s = 30, .signal = SIGURG, .checkpointed = WATTLE_RUN_CHECKPOINTED };
+	while ((c = getopt_long(argc, argv, "+qhV", longs, NULL)) != -1) {
+		switch (c) {
+		case PLAN: o->plan = optarg; break;
+		case TASKS:
+			rc = parse_count(optarg, 100000);
+			if (rc < 0)
+				return fail(EX_USAGE_ERROR, "--ntasks-per-node \"%s\": wanted 1 to 100000", optarg);
+			o->tasks_per_node = (uint32_t) rc;
+			break;
+		case GRACE: rc = wattle_duration_parse(optarg, &o->grace_s, &err); break;
+		case PAUSE: rc = wattle_duration_parse(optarg, &o->pause_min_s, &err); break;
+		case SIGNAL:
+			o->signal = parse_signal(optarg);
+			if (o->signal < 0)
+				return fail(EX_USAGE_ERROR, "--checkpoint-signal \"%s\": wanted a signal, such as USR1 or 10", optarg);
+			break;
+		case EXIT:
+			o->checkpointed = parse_count(optarg, 125);
+			if (o->checkpointed < 0)
+				return fail(EX_USAGE_ERROR, "--checkpoint-exit \"%s\": wanted 1 to 125", optarg);
+			break;
+		case MPI: o->mpi = strcmp(optarg, "none") == 0 ? NULL : optarg; break;
+		case SRUN:
+			if (o->n_srun_args == SRUN_ARGS_MAX)
+				return fail(EX_USAGE_ERROR, "--srun-arg \"%s\": too many of them", optarg);
+			o->srun_args[o->n_srun_args++] = optarg;
+			break;
+		case STATE: o->state = optarg; break;
+		case DRY: o->dry_run = true; break;
+		case 'q': o->quiet = true; break;
+		case 'h':
+			fputs(help, stdout);
+			return 0;
+		case 'V':
+			puts("wattlerun " PACKAGE_VERSION);
+			return 0;
+		default: return fail(EX_USAGE_ERROR, "%s", "try: wattlerun --help");
+		}
+		if (rc < 0)
+			return fail(EX_USAGE_ERROR, "%s", err.text);
+	}
+	o->program = argv + optind;
+	if (!*o->program)
+		return fail(EX_USAGE_ERROR, "%s", "which program? Try: wattlerun --help");
+	return -1;
+}
+
+static uint32_t env_number(const char *name)
+{
+	const char *text = getenv(name);
+
+	return text ? (uint32_t) strtoul(text, NULL, 10) : 0;
+}
+
+static double now_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (double) t.tv_sec + (double) t.tv_nsec / 1e9;
+}
+
+static int read_plan(const char *path, struct wattle_course *ret, struct wattle_err *err)
+{
+	const struct wattle_file_rule rule = { .max_bytes = WATTLE_COURSE_BYTES_MAX, .any_owner = true };
+	cleanup_free char *text = NULL;
+	size_t len;
+	int rc = wattle_file_read(path, &rule, &text, &len, NULL, err);
+
+	if (rc == 0 && (rc = wattle_course_parse(text, len, ret, err)) < 0)
+		wattle_err_wrap(err, "plan %s", path);
+	return rc;
+}
+
+/* --- what is there ---------------------------------------------------------------------------------------------------------- */
+
+static void look_at_slurm(struct wattle_run *run)
+{
+	struct wattle_err err = WATTLE_ERR_INIT;
+	struct wattle_job job;
+	bool epilog = false;
+	char comment[WATTLE_COMMENT_MAX];
+
+	run->can_resize = false;
+	if (wattle_job_ask(run->job_id, &job, &err) < 0 || wattle_job_comment(run->job_id, comment, sizeof(comment), &err) < 0 ||
+	    wattle_job_has_epilog("wattle-resize", &epilog, &err) < 0) {
+		snprintf(run->why_not, sizeof(run->why_not), "%.240s", err.text);
+		return;
+	}
+	snprintf(run->comment, sizeof(run->comment), "%s", wattle_comment_own(comment));
+	run->restarts = job.restarts;
+	run->deadline_s = (double) job.deadline_s;
+	if (!job.requeue)
+		snprintf(run->why_not, sizeof(run->why_not), "the job may not be requeued (sbatch --requeue)");
+	else if (!epilog)
+		snprintf(run->why_not, sizeof(run->why_not), "this cluster's EpilogSlurmctld is not wattle-resize");
+	else
+		run->can_resize = true;
+}
+
+/* The folder by its full name: the program may change its directory. */
+static int open_state(const struct options *o, struct wattle_run *run, char *folder, size_t size, struct wattle_err *err)
+{
+	char cwd[PATH_MAX - 64];
+	int n, rc;
+
+	if (!getcwd(cwd, sizeof(cwd)))
+		return wattle_err_set(err, errno, "the working directory: %s", strerror(errno));
+	if (!o->state)
+		n = snprintf(folder, size, "%s/.wattle/%u", cwd, run->job_id);
+	else if (o->state[0] == '/')
+		n = snprintf(folder, size, "%s", o->state);
+	else
+		n = snprintf(folder, size, "%s/%s", cwd, o->state);
+	if ((size_t) n >= size)
+		return wattle_err_set(err, ENAMETOOLONG, "the state folder's name is too long");
+	run->folder = folder;
+	rc = wattle_state_open(folder, &run->folder_fd, err);
+	if (rc < 0)
+		return rc;
+	rc = wattle_state_load(run->folder_fd, &run->state, err);
+	return rc == -ENOENT ? 0 : rc;
+}
+
+/* A run that begins: the first, or one after a change of size, a requeue, a node failure. */
+static void enter(struct wattle_run *run, const struct options *o)
+{
+	struct wattle_state *s = &run->state;
+
+	if (!(s->first_start_s > 0))
+		s->first_start_s = now_s();
+	s->job_id = run->job_id;
+	if (o->tasks_per_node)
+		s->tasks_per_node = o->tasks_per_node;
+	if (!s->tasks_per_node)
+		s->tasks_per_node = env_number("SLURM_NTASKS_PER_NODE");
+	if (!s->tasks_per_node && env_number("SLURM_NTASKS") >= run->nodes)
+		s->tasks_per_node = env_number("SLURM_NTASKS") / run->nodes;
+	if (!s->tasks_per_node)
+		s->tasks_per_node = 1;
+	s->refused_nodes = s->wanted_nodes && s->wanted_nodes != run->nodes ? s->wanted_nodes : 0;
+	if (s->refused_nodes)
+		wattle_run_say(run, "%u nodes were wanted, the job has %u: goes on with those", s->refused_nodes, run->nodes);
+	s->wanted_nodes = 0;
+	if (s->steps && s->total)
+		wattle_run_say(run, "goes on at %.0f%%", 100 * (double) s->done / (double) s->total);
+}
+
+static void print_plan(const struct wattle_run *run)
+{
+	double base_s = run->course->dated ? 0 : now_s(), end_s = 0;
+
+	for (size_t i = 0; i < run->course->n; i++) {
+		const struct wattle_leg *leg = &run->course->leg[i];
+		time_t from = (time_t) (base_s + leg->begin_s), to = (time_t) (base_s + leg->end_s);
+		struct tm tm;
+		char a[32], b[32];
+
+		if (i > 0 && leg->begin_s - end_s >= (double) run->pause_min_s)
+			printf("%19s  pause of %.0f s\n", "", leg->begin_s - end_s);
+		end_s = leg->end_s;
+		strftime(a, sizeof(a), "%Y-%m-%d %H:%M:%S", localtime_r(&from, &tm));
+		strftime(b, sizeof(b), "%H:%M:%S", localtime_r(&to, &tm));
+		printf("%s  to %s: %u node%s", a, b, leg->nodes, leg->nodes == 1 ? "" : "s");
+		if (leg->cap_w > 0)
+			printf(", %.0f W each", leg->cap_w);
+		putchar('\n');
+	}
+	if (!run->can_resize)
+		printf("no size will be changed: %s\n", run->why_not);
+}
+
+int main(int argc, char **argv)
+{
+	struct wattle_err err = WATTLE_ERR_INIT;
+	struct wattle_course course = { 0 };
+	struct wattle_run run = { .folder_fd = -1 };
+	struct options o;
+	char folder[PATH_MAX];
+	int status = parse_options(argc, argv, &o);
+
+	if (status >= 0)
+		return status;
+	run.program = o.program;
+	run.srun_args = o.srun_args;
+	run.mpi = o.mpi;
+	run.signal = o.signal;
+	run.grace_s = o.grace_s;
+	run.pause_min_s = o.pause_min_s;
+	run.checkpointed = o.checkpointed;
+	run.quiet = o.quiet;
+	if (o.plan && read_plan(o.plan, &course, &err) < 0)
+		return fail(1, "%s", err.text);
+	if (o.plan)
+		run.course = &course;
+	run.job_id = env_number("SLURM_JOB_ID");
+	run.nodes = env_number("SLURM_NNODES");
+	if (run.job_id && run.nodes)
+		look_at_slurm(&run);
+	else
+		snprintf(run.why_not, sizeof(run.why_not), "this is no batch job of Slurm's");
+	if (o.dry_run) {
+		if (run.course)
+			print_plan(&run);
+		else
+			puts("no plan: the program runs with the nodes it has");
+		wattle_course_free(&course);
+		return 0;
+	}
+	if (!run.job_id || !run.nodes) {
+		wattle_course_free(&course);
+		return fail(1, "%s: run it in a batch script, or see what it would do with --dry-run", run.why_not);
+	}
+	if (open_state(&o, &run, folder, sizeof(folder), &err) < 0)
+		status = fail(1, "%s", err.text);
+	else {
+		enter(&run, &o);
+		status = wattle_follow(&run);
+	}
+	if (run.folder_fd >= 0)
+		close(run.folder_fd);
+	wattle_course_free(&course);
+	return status;
+}

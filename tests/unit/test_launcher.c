@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "course.h"
+#include "follow.h"
+#include "handover.h"
+#include "job.h"
+#include "mpi_rounds.h"
+#include "resize_size.h"
+#include "runner.h"
+#include "state.h"
+#include "status.h"
+
+/* --- plans ------------------------------------------------------------------------------------------------------------------ */
+
+static struct wattle_course parse(const char *text)
+{
+	struct wattle_err err = WATTLE_ERR_INIT;
+	struct wattle_course course;
+
+	if (wattle_course_parse(text, strlen(text), &course, &err) < 0)
+		CU_FAIL_FATAL("a good plan was refused");
+	return course;
+}
+
+static void test_course(void)
+{
+	struct wattle_course c = parse("{\"slot_s\":10,\"slots\":[{\"t\":0,\"nodes\":1,\"fraction\":1},{\"t\":1,\"nodes\":1,\"fraction\":0.5},"
+				       "{\"t\":1,\"nodes\":3,\"fraction\":0.5},{\"t\":4,\"nodes\":2,\"fraction\":0.2,\"cap_w\":250}]}");
+	struct wattle_now now;
+
+	CU_ASSERT_FALSE(c.dated);
+	CHECK_INT(c.n, 3);
+	CHECK_INT(c.leg[0].end_s, 15);
+	CHECK_INT(c.leg[1].begin_s, 15);
+	now = wattle_course_at(&c, 3, 5);
+	CHECK_INT(now.phase, WATTLE_PHASE_RUN);
+	CHECK_INT(now.until_s, 15);
+	now = wattle_course_at(&c, 15, 5);
+	CHECK_INT(now.nodes, 3);
+	now = wattle_course_at(&c, 20, 5);
+	CHECK_INT(now.phase, WATTLE_PHASE_PAUSE);
+	CHECK_INT(now.until_s, 40);
+	CHECK_INT(now.nodes, 2);
+	CHECK_INT(now.cap_w, 250);
+	/* too short a pause: the leg before it lasts through it, from its own begin on */
+	now = wattle_course_at(&c, 16, 21);
+	CHECK_INT(now.until_s, 40);
+	now = wattle_course_at(&c, 30, 21);
+	CHECK_INT(now.phase, WATTLE_PHASE_RUN);
+	CHECK_INT(now.nodes, 3);
+	now = wattle_course_at(&c, 42, 5);
+	CHECK_INT(now.phase, WATTLE_PHASE_BEYOND);
+	CHECK_INT(now.nodes, 2);
+	wattle_course_free(&c);
+
+	c = parse("{\"slot_s\":3600,\"slots\":[{\"t\":\"2026-05-08T21:00:00Z\",\"nodes\":4}]}");
+	CU_ASSERT_TRUE(c.dated);
+	CHECK_INT(c.leg[0].begin_s, 1778274000);
+	CHECK_INT(c.leg[0].end_s, 1778277600);
+	now = wattle_course_at(&c, 1778270000, 60);
+	CHECK_INT(now.phase, WATTLE_PHASE_PAUSE);
+	now = wattle_course_at(&c, 1778273990, 60);
+	CHECK_INT(now.phase, WATTLE_PHASE_RUN);
+	wattle_course_free(&c);
+}
+
+static void test_course_refused(void)
+{
+	static const char *const bad[] = {
+		"", "[]", "{}", "{\"slot_s\":10}", "{\"slot_s\":10,\"slots\":[]}", "{\"slots\":[{\"t\":0,\"nodes\":1}]}",
+		"{\"slot_s\":0,\"slots\":[{\"t\":0,\"nodes\":1}]}", "{\"slot_s\":1e300,\"slots\":[{\"t\":0,\"nodes\":1}]}",
+		"{\"slot_s\":10,\"slots\":[{\"t\":-1,\"nodes\":1}]}", "{\"slot_s\":10,\"slots\":[{\"t\":0,\"nodes\":0}]}",
+		"{\"slot_s\":10,\"slots\":[{\"t\":0,\"nodes\":1.5}]}", "{\"slot_s\":10,\"slots\":[{\"t\":0,\"nodes\":9999999}]}",
+		"{\"slot_s\":10,\"slots\":[{\"t\":0,\"nodes\":1,\"fraction\":1.5}]}", "{\"slot_s\":10,\"slots\":[{\"t\":0,\"nodes\":1,\"cap_w\":-1}]}",
+		"{\"slot_s\":10,\"slots\":[{\"t\":1,\"nodes\":1},{\"t\":0,\"nodes\":1}]}", "{\"slot_s\":10,\"slots\":[{\"t\":\"noon\",\"nodes\":1}]}",
+		"{\"slot_s\":10,\"slots\":[{\"t\":0,\"nodes\":1,\"fraction\":0.7},{\"t\":0,\"nodes\":2,\"fraction\":0.7}]}",
+		"{\"slot_s\":10,\"slots\":[{\"t\":0,\"nodes\":1},{\"t\":\"2026-05-08T21:00:00Z\",\"nodes\":1}]}", "{\"slot_s\":10,\"slots\":[7]}",
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct wattle_err err = WATTLE_ERR_INIT;
+		struct wattle_course c;
+
+		CHECK_INT(wattle_course_parse(bad[i], strlen(bad[i]), &c, &err), -EINVAL);
+		CU_ASSERT_PTR_NULL(c.leg);
+		CU_ASSERT_TRUE(err.text[0] != '\0');
+	}
+}
+
+/* --- deadline before carbon ------------------------------------------------------------------------------------------------- */
+
+static void test_choose(void)
+{
+	/* 1 node for 100 s, a pause of 100 s, 2 nodes for 100 s: 300 node seconds */
+	struct wattle_course c = parse("{\"slot_s\":100,\"slots\":[{\"t\":0,\"nodes\":1,\"cap_w\":200},{\"t\":2,\"nodes\":2}]}");
+	struct wattle_run run = { .course = &c, .nodes = 1, .pause_min_s = 30, .state = { .first_start_s = 1000, .total = 300, .done = 100 } };
+	struct wattle_choice choice;
+
+	/* nothing measured: the plan is believed */
+	choice = wattle_choose(&run, 1100);
+	CHECK_INT(choice.phase, WATTLE_PHASE_PAUSE);
+	CHECK_INT(choice.nodes, 2);
+	/* as fast as planned */
+	wattle_state_learn(&run.state, 1, 100, 100);
+	choice = wattle_choose(&run, 1100);
+	CHECK_INT(choice.phase, WATTLE_PHASE_PAUSE);
+	/* slower: half of the work is still to do where there should be 100 */
+	run.state.done = 80;
+	choice = wattle_choose(&run, 1100);
+	CHECK_INT(choice.phase, WATTLE_PHASE_RUN);
+	CU_ASSERT_TRUE(choice.behind);
+	CHECK_INT(choice.until_s, 200);
+	/* a deadline that leaves room behind the plan */
+	run.deadline_s = 1400;
+	choice = wattle_choose(&run, 1100);
+	CHECK_INT(choice.phase, WATTLE_PHASE_PAUSE);
+	/* behind: caps are not lowered, nodes not given back */
+	run.deadline_s = 0;
+	run.nodes = 4;
+	run.state.done = 0;
+	choice = wattle_choose(&run, 1010);
+	CHECK_INT(choice.nodes, 4);
+	CHECK_INT(choice.cap_w, 0);
+	/* the plan is over: no restart for the rest, but for the deadline */
+	run.nodes = 1;
+	run.state.done = 290;
+	choice = wattle_choose(&run, 1301);
+	CHECK_INT(choice.phase, WATTLE_PHASE_RUN);
+	CHECK_INT(choice.nodes, 1);
+	run.state.done = 100;
+	run.deadline_s = 1350;
+	CHECK_INT(wattle_choose(&run, 1301).nodes, 2);
+	/* no plan */
+	run.course = NULL;
+	choice = wattle_choose(&run, 1301);
+	CHECK_INT(choice.nodes, 1);
+	CU_ASSERT_TRUE(isinf(choice.until_s));
+	wattle_course_free(&c);
+}
+
+/* --- what goes between processes -------------------------------------------------------------------------------------------- */
+
+static void test_handover(void)
+{
+	static const char *const bad[] = {
+		"", "wattle: 2 nodes, 33% done", "v1 run=0 nodes=2 begin=0", "wattle:v1 run=0 nodes=0 begin=0", "wattle:v1 run=0 nodes=2",
+		"wattle:v1 run=-1 nodes=2 begin=0", "wattle:v1 run=0 nodes=2 begin=-5", "wattle:v1 run=0 nodes=2 begin=0x", "x wattle:v1 run=0 nodes=2 begin=0",
+		"wattle:v1 run=0 nodes=99999999999 begin=0",
+	};
+	struct wattle_handover h = { 3, 12, 1795327296 }, back = { 0 };
+	char text[WATTLE_COMMENT_MAX];
+
+	wattle_handover_format(&h, "mine | all mine", text, sizeof(text));
+	CU_ASSERT_TRUE(wattle_handover_parse(text, &back));
+	CHECK_INT(back.run, 3);
+	CHECK_INT(back.nodes, 12);
+	CHECK_INT(back.begin_s, 1795327296);
+	CHECK_STRING(wattle_comment_own(text), "mine | all mine");
+	wattle_handover_format(&h, "", text, sizeof(text));
+	CU_ASSERT_TRUE(wattle_handover_parse(text, &back));
+	CHECK_STRING(wattle_comment_own(text), "");
+	CHECK_STRING(wattle_comment_own("just mine"), "just mine");
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		CU_ASSERT_FALSE(wattle_handover_parse(bad[i], &back));
+	CHECK_INT(back.nodes, 12);
+}
+
+static void test_resize_size(void)
+{
+	struct wattle_handover asked = { 0, 3, 0 };
+	struct wattle_grant grant = { .watts_w = 300, .nodes_min = 2, .nodes_max = 4 };
+	struct wattle_job job = { .cpus_per_task = 1 };
+	struct wattle_size size;
+
+	CHECK_INT(wattle_resize_size(&asked, &grant, &job, 2, "1(x2)", 1000, &size), 0);
+	CHECK_INT(size.nodes, 3);
+	CHECK_INT(size.tasks, 3);
+	CHECK_INT(size.cpus, 3);
+	CHECK_INT(size.time_limit_min, 0);
+	/* several tasks and CPUs a node; the least of uneven nodes counts */
+	job.cpus_per_task = 2;
+	CHECK_INT(wattle_resize_size(&asked, &grant, &job, 2, "8(x2),4", 1000, &size), 0);
+	CHECK_INT(size.cpus, 12);
+	CHECK_INT(size.tasks, 6);
+	/* held within the grant, whatever a comment says */
+	asked.nodes = 1000;
+	CHECK_INT(wattle_resize_size(&asked, &grant, &job, 2, "4", 1000, &size), 0);
+	CHECK_INT(size.nodes, 4);
+	asked.nodes = 1;
+	CHECK_INT(wattle_resize_size(&asked, &grant, &job, 2, "4", 1000, &size), 0);
+	CHECK_INT(size.nodes, 2);
+	/* without a grant: what it had */
+	CHECK_INT(wattle_resize_size(&asked, NULL, &job, 7, "4", 1000, &size), 0);
+	CHECK_INT(size.nodes, 7);
+	/* Slurm kills a job whose time limit reaches past its deadline */
+	job.deadline_s = 4600;
+	job.time_limit_s = 7200;
+	CHECK_INT(wattle_resize_size(&asked, &grant, &job, 2, "4", 1000, &size), 0);
+	CHECK_INT(size.time_limit_min, 60);
+	CHECK_INT(wattle_resize_size(&asked, &grant, &job, 2, "4", 9000, &size), 0);
+	CHECK_INT(size.time_limit_min, 1);
+	CHECK_INT(wattle_resize_size(&asked, &grant, &job, 2, "", 1000, &size), -EINVAL);
+	CHECK_INT(wattle_resize_size(&asked, &grant, &job, 2, "4(x2),", 1000, &size), 0);
+	CHECK_INT(wattle_resize_size(&asked, &grant, &job, 2, "4;rm", 1000, &size), -EINVAL);
+	CHECK_INT(wattle_resize_size(&asked, &grant, &job, 0, "4", 1000, &size), -EINVAL);
+}
+
+static void test_job(void)
+{
+	struct wattle_job job;
+
+	CHECK_INT(wattle_job_parse("PENDING    2  1  2  1  1   5:00   1795330237  1795326759  1   job requeued in held state   \n", &job), 0);
+	CHECK_STRING(job.state, "PENDING");
+	CHECK_INT(job.nodes, 2);
+	CHECK_INT(job.restarts, 1);
+	CHECK_INT(job.time_limit_s, 300);
+	CHECK_INT(job.deadline_s, 1795330237);
+	CU_ASSERT_TRUE(job.requeue);
+	CHECK_HOLDS(job.reason, "requeued in held");
+	CHECK_INT(wattle_job_parse("RUNNING 2 1 2 1 1 UNLIMITED N/A N/A 0 None", &job), 0);
+	CHECK_INT(job.time_limit_s, 0);
+	CHECK_INT(job.deadline_s, 0);
+	CU_ASSERT_FALSE(job.requeue);
+	CHECK_INT(wattle_job_parse("", &job), -EINVAL);
+	CHECK_INT(wattle_job_parse("PENDING 2 1 two 1 1 5:00 1 1 1 x", &job), -EINVAL);
+}
+
+static void test_status(void)
+{
+	struct wattle_status s = { UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT32_MAX, UINT32_MAX, INT64_MAX, INT64_MAX }, back = { 0 };
+	char text[WATTLE_STATUS_SIZE];
+
+	wattle_status_format(&s, text);
+	CU_ASSERT_EQUAL(text[WATTLE_STATUS_SIZE - 1], '\n');
+	CU_ASSERT_TRUE(wattle_status_parse(text, &back));
+	CU_ASSERT_EQUAL(memcmp(&s, &back, sizeof(s)), 0);
+	s = (struct wattle_status) { .done = 10, .total = 2000 };
+	wattle_status_format(&s, text);
+	text[13]++; /* half of another write */
+	CU_ASSERT_FALSE(wattle_status_parse(text, &back));
+	CU_ASSERT_EQUAL(back.done, UINT64_MAX);
+}
+
+static void test_state(void)
+{
+	char folder[] = "/tmp/wattle-test-XXXXXX", path[64];
+	struct wattle_state s = { .job_id = 7, .steps = 3, .first_start_s = 1795327296.5, .done = 5,  .total = INT64_MAX }, back;
+	int fd = -1;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/a/b", folder);
+	CHECK_INT(wattle_state_open(path, &fd, NULL), 0);
+	CHECK_INT(wattle_state_load(fd, &back, NULL), -ENOENT);
+	for (uint32_t n = 1; n <= WATTLE_STATE_RATES_MAX + 5; n++)
+		wattle_state_learn(&s, n, 10, 1);
+	CHECK_INT(s.n_rates, WATTLE_STATE_RATES_MAX);
+	CHECK_INT(wattle_state_save(fd, &s, NULL), 0);
+	CHECK_INT(wattle_state_load(fd, &back, NULL), 0);
+	CHECK_INT(back.job_id, 7);
+	CHECK_INT(back.steps, 3);
+	CU_ASSERT_EQUAL(back.first_start_s, s.first_start_s);
+	CU_ASSERT_EQUAL(back.total, INT64_MAX);
+	CHECK_INT(back.n_rates, WATTLE_STATE_RATES_MAX);
+	CHECK_INT(back.rate[63].nodes, 64);
+	unlinkat(fd, "state.json", 0);
+	close(open(strcat(path, "/state.json"), O_CREAT | O_WRONLY, 0600));
+	CHECK_INT(wattle_state_load(fd, &back, NULL), -EINVAL);
+	unlinkat(fd, "state.json", 0);
+	close(fd);
+	snprintf(path, sizeof(path), "%s/a/b", folder);
+	rmdir(path);
+	snprintf(path, sizeof(path), "%s/a", folder);
+	rmdir(path);
+	rmdir(folder);
+}
+
+static void test_rates(void)
+{
+	struct wattle_state s = { 0 };
+
+	CHECK_INT(wattle_state_rate(2, &s), 0);
+	wattle_state_learn(&s, 2, 100, 10);
+	wattle_state_learn(&s, 2, 0, 10);
+	wattle_state_learn(&s, 4, 150, 10);
+	CHECK_INT(wattle_state_rate(2, &s), 10);
+	CHECK_INT(wattle_state_rate(1, &s), 5);
+	CHECK_INT(wattle_state_rate(8, &s), 30);
+}
+
+static void test_rounds(void)
+{
+	/* asked, seconds per call, minus cost, … */
+	double fast[WATTLE_ROUND_N] = { 0, 50e-9, -10e-6 }, slow[WATTLE_ROUND_N] = { 0, 1, -100e-6 }, dear[WATTLE_ROUND_N] = { 0, 1e-6, -1 },
+	       none[WATTLE_ROUND_N] = { 0 }, broken[WATTLE_ROUND_N] = { 0, NAN, NAN };
+
+	CHECK_INT(wattle_round_calls(fast), 21);
+	CHECK_INT(wattle_round_calls(slow), 1);
+	CHECK_INT(wattle_round_calls(dear), WATTLE_ROUND_CALLS_MAX);
+	CHECK_INT(wattle_round_calls(none), 1);
+	CHECK_INT(wattle_round_calls(broken), 1);
+}
+
+static const struct test tests[] = {
+	{ "a plan as legs", test_course },
+	{ "what is no plan", test_course_refused },
+	{ "deadline before carbon", test_choose },
+	{ "words in the comment", test_handover },
+	{ "the next size", test_resize_size },
+	{ "a line of squeue", test_job },
+	{ "the status file's line", test_status },
+	{ "state from run to run", test_state },
+	{ "speed by size", test_rates },
+	{ "rounds of the ranks", test_rounds },
+	{ NULL, NULL },
+};
+
+int main(void)
+{
+	return run_suite("launcher", tests);
+}
