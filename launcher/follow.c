@@ -66,10 +66,7 @@ static const char *clock_text(double utc_s, char buf[16])
 	time_t t = (time_t) utc_s;
 	struct tm tm;
 
-	if (!(utc_s < 1e11) || !localtime_r(&t, &tm))
-		return "the end";
-	strftime(buf, 16, "%H:%M:%S", &tm);
-	return buf;
+	return utc_s < 1e11 && localtime_r(&t, &tm) && strftime(buf, 16, "%H:%M:%S", &tm) > 0 ? buf : "the end";
 }
 
 static void save(const struct wattle_run *run)
@@ -405,8 +402,8 @@ static void finish(struct wattle_run *run, const char *what)
 {
 	struct wattle_state *s = &run->state;
 
-	wattle_run_say(run, "%s after %u step%s, %u change%s of size, %u pause%s%s", what, s->steps, s->steps == 1 ? "" : "s", s->resizes,
-		       s->resizes == 1 ? "" : "s", s->pauses, s->pauses == 1 ? "" : "s", s->lost_n ? "" : "");
+	wattle_run_say(run, "%s after %u step%s, %u change%s of size, %u pause%s", what, s->steps, s->steps == 1 ? "" : "s", s->resizes,
+		       s->resizes == 1 ? "" : "s", s->pauses, s->pauses == 1 ? "" : "s");
 	if (s->lost_n)
 		wattle_run_say(run, "%.1f s lost in each change, on average", s->lost_s / s->lost_n);
 	show(run, NULL, what);

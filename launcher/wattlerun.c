@@ -260,22 +260,30 @@ static void enter(struct wattle_run *run, const struct options *o)
 		wattle_run_say(run, "goes on at %.0f%%", 100 * (double) s->done / (double) s->total);
 }
 
+static void put_time(double utc_s)
+{
+	time_t t = (time_t) utc_s;
+	struct tm tm;
+	char text[32];
+
+	if (localtime_r(&t, &tm) && strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm) > 0)
+		fputs(text, stdout);
+}
+
 static void print_plan(const struct wattle_run *run)
 {
 	double base_s = run->course->dated ? 0 : now_s(), end_s = 0;
 
 	for (size_t i = 0; i < run->course->n; i++) {
 		const struct wattle_leg *leg = &run->course->leg[i];
-		time_t from = (time_t) (base_s + leg->begin_s), to = (time_t) (base_s + leg->end_s);
-		struct tm tm;
-		char a[32], b[32];
 
 		if (i > 0 && leg->begin_s - end_s >= (double) run->pause_min_s)
-			printf("%19s  pause of %.0f s\n", "", leg->begin_s - end_s);
+			printf("%19s    pause of %.0f s\n", "", leg->begin_s - end_s);
 		end_s = leg->end_s;
-		strftime(a, sizeof(a), "%Y-%m-%d %H:%M:%S", localtime_r(&from, &tm));
-		strftime(b, sizeof(b), "%H:%M:%S", localtime_r(&to, &tm));
-		printf("%s  to %s: %u node%s", a, b, leg->nodes, leg->nodes == 1 ? "" : "s");
+		put_time(base_s + leg->begin_s);
+		fputs(" to ", stdout);
+		put_time(base_s + leg->end_s);
+		printf(": %u node%s", leg->nodes, leg->nodes == 1 ? "" : "s");
 		if (leg->cap_w > 0)
 			printf(", %.0f W each", leg->cap_w);
 		putchar('\n');

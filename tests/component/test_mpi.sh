@@ -70,5 +70,5 @@ ranks 2 $SIDE $STEPS ck || fail "after the restart"
 [[ $(checksum) == "$want" ]] || fail "$(checksum) after the restart, $want without one"
 did=$(grep -o 'did=[0-9]*' out | cut -d= -f2)
 ((did > 0 && did < STEPS)) || fail "the second run did $did of $STEPS steps"
-[[ $(status done) == "$STEPS" ]] || fail "status: $(<status)"
+[[ $(status "done") == "$STEPS" ]] || fail "status: $(<status)"
 echo "ok"
