@@ -39,10 +39,17 @@ int carbon_store_open(const char *path, struct carbon_store *ret, struct wattle_
 	store.dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (store.dir < 0)
 		return wattle_err_set(err, errno, "can't open folder %s: %s", path, strerror(errno));
-	if (fstat(store.dir, &st) < 0 || st.st_uid != geteuid() || (st.st_mode & 022)) {
+	if (fstat(store.dir, &st) < 0) {
+		int code = errno;
+
 		carbon_store_close(&store);
-		return wattle_err_set(err, EPERM, "%s belongs to uid %u, mode %04o: nobody but uid %u, who asks for forecasts, may write there",
-				      path, (unsigned) st.st_uid, (unsigned) (st.st_mode & 07777), (unsigned) geteuid());
+		return wattle_err_set(err, code, "can't stat %s: %s", path, strerror(code));
+	}
+	if (st.st_uid != geteuid() || (st.st_mode & 022)) {
+		carbon_store_close(&store);
+		return wattle_err_set(err, EPERM, "%s belongs to uid %u, mode %04o, and uid %u asks: only its owner, who alone may write there, can "
+				      "fetch into it (--cache=DIR for another)", path, (unsigned) st.st_uid, (unsigned) (st.st_mode & 07777),
+				      (unsigned) geteuid());
 	}
 	/* a file of its own: whoever may read the folder could lock that */
 	store.lock = openat(store.dir, ".lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
