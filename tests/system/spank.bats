@@ -410,6 +410,22 @@ has_runs() { [[ $(as alice cat spank/runs | wc -l) == "$1" ]]; }
 }
 drained() { lab on ctl -- scontrol show node -o "$1" | grep -q 'State=[A-Z+]*DRAIN'; }
 
+@test "on_cap_failure=drain: no turn at the lease book within 30 s: the step runs under its job's cap, the node stays" {
+    local id holder
+    on_failure drain
+    id=$(submit alice -N1 -w n2 --power=300 --wrap 'until [ -e spank/enough ]; do sleep 0.1; done')
+    until_true 20 is_at n2 "$(caps 120)"
+    holder=$(lab on n2 -- sh -c 'flock /run/wattle sleep 300 >/dev/null 2>&1 & echo $!')
+    run -0 --separate-stderr as alice srun --jobid="$id" --overlap spank/read
+    lab on n2 -- sh -c "pkill -KILL -P $holder; kill -KILL $holder || true"
+    [[ $stderr == *'/run/wattle is busy'*'not had within 30000 ms'*'step runs all the same (on_cap_failure=drain)'* ]]
+    all_read 1 120
+    run ! drained n2
+    as alice touch spank/enough
+    until_true 20 job_gone "$id"
+    until_true 1 at_boot_values n2
+}
+
 @test "on_cap_failure=continue: the step runs, its user and its record are told" {
     local id
     on_failure continue
