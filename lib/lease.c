@@ -152,6 +152,10 @@ static int make_step_begin(struct lease *lease, const struct change *change, str
 	if (!job)
 		return wattle_err_set(err, ENOENT, "job %u has no lease here: no prolog with a grant ran for it, or its lease was swept",
 				      (unsigned) change->job_id);
+	step = lease_step_find(lease->book, change->job_id, change->step_id, change->proc);
+	if (!step && !lease_user_has_room(lease->book, job->uid))
+		return wattle_err_set(err, ENOBUFS, "jobs of uid %u have %d steps on this node: no more of one user's are taken",
+				      (unsigned) job->uid, WATTLE_STEPS_USER_MAX);
 	if (change->watts_w > job->grant_w)
 		lease_event(lease->outcome, WATTLE_EVENT_ASK_ABOVE, change->job_id, change->step_id,
 			    "wattle: %u W asked for, %u W granted to job %u: the step runs at %u W", (unsigned) change->watts_w,
@@ -159,7 +163,6 @@ static int make_step_begin(struct lease *lease, const struct change *change, str
 	lease->dirty = true;
 	lease->light = true;
 	job->pending = false;
-	step = lease_step_find(lease->book, change->job_id, change->step_id, change->proc);
 	if (!step)
 		return lease_step_add(lease->book, &entry, err);
 	step->ask_w = change->watts_w;

@@ -32,6 +32,7 @@
 #define WATTLE_RUN_DIR "/run/wattle"
 #define WATTLE_JOBS_MAX 1024      /* per node */
 #define WATTLE_STEPS_MAX 4096     /* per node */
+#define WATTLE_STEPS_USER_MAX 3072 /* of one user's jobs there: nobody can leave the others without room */
 #define WATTLE_STEP_INTERACTIVE 0xfffffffau /* as Slurm numbers them: SLURM_INTERACTIVE_STEP; below are srun's */
 #define WATTLE_STEP_BATCH 0xfffffffbu   /* SLURM_BATCH_SCRIPT */
 #define WATTLE_STEP_EXTERN 0xfffffffcu  /* SLURM_EXTERN_CONT */

@@ -433,10 +433,15 @@ static bool at_rest(const struct lease *lease, uint32_t effective_w)
 
 int lease_apply(struct lease *lease, struct wattle_err *err)
 {
-	struct apply apply = { .lease = lease, .effective_w = lease_effective_watts(lease->book, lease->node) };
 	struct wattle_err later = WATTLE_ERR_INIT;
+	struct apply apply; /* 18 KB, not cleared: most calls use none of its lists */
 	int rc;
 
+	apply.lease = lease;
+	apply.effective_w = lease_effective_watts(lease->book, lease->node);
+	apply.zones.n = apply.n_places = 0;
+	apply.new_baseline = apply.failed = false;
+	memset(apply.failure, 0, sizeof(apply.failure));
 	lease->outcome->effective_w = apply.effective_w;
 	/* Nothing to hold down and nothing to give back: a node without any power limit runs such jobs too. */
 	if ((apply.effective_w || lease->book->n_limits) && !(lease->light && at_rest(lease, apply.effective_w))) {

@@ -74,6 +74,20 @@ int lease_step_add(struct wattle_book *book, const struct wattle_lease_step *ste
 	return 0;
 }
 
+bool lease_user_has_room(const struct wattle_book *book, uid_t uid)
+{
+	uint32_t n = 0;
+
+	if (book->n_steps < WATTLE_STEPS_USER_MAX)
+		return true;
+	for (uint32_t i = 0; i < book->n_steps; i++) {
+		const struct wattle_lease_job *job = lease_job_find(book, book->step[i].job_id);
+
+		n += job && job->uid == uid;
+	}
+	return n < WATTLE_STEPS_USER_MAX;
+}
+
 bool lease_step_remove(struct wattle_book *book, uint32_t job_id, uint32_t step_id, const struct wattle_proc *holder)
 {
 	for (uint32_t i = 0; i < book->n_steps; i++)

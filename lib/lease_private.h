@@ -72,6 +72,8 @@ struct wattle_lease_step *lease_step_find(const struct wattle_book *book, uint32
 					  const struct wattle_proc *holder);
 int lease_step_add(struct wattle_book *book, const struct wattle_lease_step *step, struct wattle_err *err);
 bool lease_step_remove(struct wattle_book *book, uint32_t job_id, uint32_t step_id, const struct wattle_proc *holder);
+/* False: jobs of this user have all the steps that one user may have here. */
+bool lease_user_has_room(const struct wattle_book *book, uid_t uid);
 bool lease_job_has_steps(const struct wattle_book *book, uint32_t job_id);
 /* Removes what nobody holds any more. */
 void lease_entries_sweep(struct lease *lease);

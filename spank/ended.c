@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -25,11 +26,27 @@ static uint64_t sum_of(const struct slot *slot)
 	return ~(slot->at_ns ^ ((uint64_t) slot->job_id << 32 | slot->grant_w));
 }
 
+/* The folder may have been open to others for a while (a wrong mode, mended since): what they left in it gives no watts to anybody. */
+static bool is_ours(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() && st.st_nlink == 1 && (st.st_mode & 077) == 0;
+}
+
+/* -1 with errno; EPERM: it is not ours. */
 static int open_file(const char *run_dir, int flags)
 {
 	cleanup_close int dir = open(run_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = dir < 0 ? -1 : openat(dir, FILE_NAME, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 
-	return dir < 0 ? -1 : openat(dir, FILE_NAME, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+	if (fd < 0 || is_ours(fd))
+		return fd;
+	close(fd);
+	if ((flags & O_CREAT) && unlinkat(dir, FILE_NAME, 0) == 0)
+		return openat(dir, FILE_NAME, flags | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	errno = EPERM;
+	return -1;
 }
 
 static off_t place_of(uint32_t job_id)

@@ -60,6 +60,28 @@ static void test_no_overflow(void)
 	CHECK_INT(lease_effective_watts(book, &node), 0);
 }
 
+/* Whatever one user starts, others still find room. */
+static void test_user_room(void)
+{
+	cleanup_free struct wattle_book *book = lease_book_new(BOOT, 3, WATTLE_STEPS_MAX);
+
+	add_job(book, 1, 300);
+	add_job(book, 2, 300);
+	add_job(book, 3, 300);
+	book->job[0].uid = book->job[1].uid = 1000;
+	book->job[2].uid = 1001;
+	for (uint32_t i = 0; i < WATTLE_STEPS_USER_MAX; i++) {
+		CU_ASSERT(lease_user_has_room(book, 1000));
+		add_step(book, 1 + i % 2, i, 0, 10);
+	}
+	CU_ASSERT(!lease_user_has_room(book, 1000));
+	CU_ASSERT(lease_user_has_room(book, 1001));
+	add_step(book, 3, 0, 0, 11);
+	CU_ASSERT(!lease_user_has_room(book, 1000));
+	CU_ASSERT(lease_job_remove(book, 2));
+	CU_ASSERT(lease_user_has_room(book, 1000));
+}
+
 static void test_full(void)
 {
 	cleanup_free struct wattle_book *book = lease_book_new(BOOT, WATTLE_JOBS_MAX, WATTLE_STEPS_MAX);
@@ -250,6 +272,7 @@ int main(void)
 		{ "effective watts are the sum over jobs", test_effective },
 		{ "a sum that would not fit 32 bits", test_no_overflow },
 		{ "a full book says so", test_full },
+		{ "one user leaves room for others", test_user_room },
 		{ "a step is its number and its holder", test_step_is_its_holder },
 		{ "whose value a limit holds", test_judge },
 		{ "the book comes back as it was", test_round_trip },

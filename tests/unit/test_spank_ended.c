@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "ended.h"
@@ -62,6 +63,32 @@ static void test_torn(void)
 	CHECK_INT(wattle_ended_find(dir, 3), 0);
 }
 
+/* Left there by somebody while the folder was open to all: believed by nobody, and in nobody's way. */
+static void test_planted(void)
+{
+	struct wattle_err err = WATTLE_ERR_INIT;
+	char path[64], other[64];
+
+	snprintf(path, sizeof(path), "%s/ended", dir);
+	snprintf(other, sizeof(other), "%s/other", dir);
+	CHECK_INT(wattle_ended_write(dir, 4, 300, &err), 0);
+	CHECK_INT(chmod(path, 0666), 0);
+	CHECK_INT(wattle_ended_find(dir, 4), 0);
+	CHECK_INT(chmod(path, 0600), 0);
+	CHECK_INT(wattle_ended_find(dir, 4), 300);
+	CHECK_INT(link(path, other), 0);
+	CHECK_INT(wattle_ended_find(dir, 4), 0);
+	if (geteuid() == 0) {
+		unlink(other);
+		CHECK_INT(chown(path, 65534, 65534), 0);
+		CHECK_INT(wattle_ended_find(dir, 4), 0);
+	}
+	CHECK_INT(wattle_ended_write(dir, 6, 200, &err), 0);
+	CHECK_INT(wattle_ended_find(dir, 6), 200);
+	CHECK_INT(wattle_ended_find(dir, 4), 0); /* a new file */
+	unlink(other);
+}
+
 static void test_links_and_missing(void)
 {
 	struct wattle_err err = WATTLE_ERR_INIT;
@@ -86,6 +113,7 @@ int main(void)
 		{ "remembers a grant", test_remembers },
 		{ "slots are shared", test_ring },
 		{ "a record that does not add up", test_torn },
+		{ "a file that others could write", test_planted },
 		{ "links and missing folders", test_links_and_missing },
 		{ NULL, NULL },
 	};
