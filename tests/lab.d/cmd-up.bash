@@ -9,7 +9,7 @@ done
 
 lab_up() {
     LAB_NODES=4 LAB_SLURM=native LAB_JOB_SUBMIT=wattle LAB_SPANK=wattle
-    LAB_SLURM_CONF='' LAB_PLUGSTACK='' LAB_POWER_CONFIG='' LAB_PRODUCT=1
+    LAB_SLURM_CONF='' LAB_PLUGSTACK='' LAB_POWER_CONFIG='' LAB_PRODUCT=1 LAB_FAULT_POINTS=''
     local keep='' value
     while (($#)); do
         value=${2-}
@@ -29,6 +29,7 @@ lab_up() {
         --plugstack) LAB_PLUGSTACK=$(readable "$1" "$value") && shift ;;
         --power-config) LAB_POWER_CONFIG=$(readable "$1" "$value") && shift ;;
         --no-wattle) LAB_PRODUCT='' LAB_JOB_SUBMIT=none LAB_SPANK=none ;;
+        --fault-points) LAB_FAULT_POINTS=-faults ;;
         --keep) keep=1 ;;
         --k8s | --k8s-only) usage_error "up: $1: Kubernetes nodes are not there yet" ;;
         *) usage_error "up: unexpected '$1'" ;;
@@ -52,7 +53,7 @@ lab_up() {
     lab_lock
     need_owner
     local options
-    options=$(set | grep -E '^LAB_(NODES|SLURM|JOB_SUBMIT|SPANK|SLURM_CONF|PLUGSTACK|POWER_CONFIG|PRODUCT)=')
+    options=$(set | grep -E '^LAB_(NODES|SLURM|JOB_SUBMIT|SPANK|SLURM_CONF|PLUGSTACK|POWER_CONFIG|PRODUCT|FAULT_POINTS)=')
     if lab_find && [[ -e $LAB_STATE/ready ]]; then
         [[ $(<"$LAB_DIR/options") == "$options" ]] ||
             die "lab '$LAB_NAME' is up with other options; end it first: tests/lab down"

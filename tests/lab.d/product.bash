@@ -22,10 +22,10 @@ product_build() {
     LAB_LOG=$LAB_BUILDS/build.log
     source_copy "$LAB_BUILDS/src" >"$LAB_LOG" 2>&1 || die_log "copying the sources failed"
     if [[ -n $LAB_PRODUCT && -z ${WATTLE_LAB_BUILD-} ]]; then
-        build_one "$LAB_SLURM" "$LAB_BUILDS/source-id" all install >>"$LAB_LOG" 2>&1 || die_log "building Wattle failed"
+        build_one "$LAB_SLURM" "$LAB_SLURM$LAB_FAULT_POINTS" "$LAB_BUILDS/source-id" all install >>"$LAB_LOG" 2>&1 || die_log "building Wattle failed"
     fi
     # Last: the build above may have had to start from nothing in the same folder.
-    build_one native "$LAB_BUILDS/power-id" tests/lab.d/powercapfs/powercapfs >>"$LAB_LOG" 2>&1 || die_log "building powercapfs failed"
+    build_one native native "$LAB_BUILDS/power-id" tests/lab.d/powercapfs/powercapfs >>"$LAB_LOG" 2>&1 || die_log "building powercapfs failed"
     exec {lock}>&-
 }
 
@@ -57,27 +57,27 @@ source_copy() {
     grep ^tests/lab.d/powercapfs/ "$LAB_BUILDS/source-id" >"$LAB_BUILDS/power-id"
 }
 
-# build_one WHERE ID TARGET…: builds for the machine or a Debian tree, unless it was with that ID, a file. `install` is
-# staged for the labs to come.
+# build_one WHERE NAME ID TARGET…: builds for the machine or a Debian tree in a folder NAME, unless it was with that ID, a file.
+# `install` is staged for the labs to come.
 build_one() {
-    local where=$1 id=$2 done=$LAB_BUILDS/$1-${3//\//_}.id
-    shift 2
+    local where=$1 name=$2 id=$3 done=$LAB_BUILDS/$2-${4//\//_}.id
+    shift 3
     cmp -s "$id" "$done" && return
     rm -f "$done"
     # Makefiles can't always be brought up to date, such as after a folder was renamed: then once more, from nothing.
-    build_in "$where" "$@" || {
+    build_in "$where" "$name" "$@" || {
         echo "lab: the build failed; once more from the start"
-        rm -rf "${LAB_BUILDS:?}/$where" "$LAB_BUILDS/src" "$LAB_BUILDS/files" "$LAB_BUILDS/$where"-*.id
-        source_copy "$LAB_BUILDS/src" && build_in "$where" "$@"
+        rm -rf "${LAB_BUILDS:?}/$name" "$LAB_BUILDS/src" "$LAB_BUILDS/files" "$LAB_BUILDS/$name"-*.id
+        source_copy "$LAB_BUILDS/src" && build_in "$where" "$name" "$@"
     } || return
     cp "$id" "$done"
 }
 
 build_in() {
-    local where=$1
-    shift
-    mkdir -p "$LAB_BUILDS/$where"
-    base_run "$where" "$LAB_D/build-in" "$LAB_BUILDS/src" "$LAB_BUILDS/$where" "$LAB_BUILDS/stage-$where" "$@"
+    local where=$1 name=$2
+    shift 2
+    mkdir -p "$LAB_BUILDS/$name"
+    base_run "$where" "$LAB_D/build-in" "$LAB_BUILDS/src" "$LAB_BUILDS/$name" "$LAB_BUILDS/stage-$name" "$@"
 }
 
 product_install() {
@@ -87,7 +87,7 @@ product_install() {
         LAB_LOG=$LAB_STATE/install.log
         make -C "$WATTLE_LAB_BUILD" install DESTDIR="$layer" >"$LAB_LOG" 2>&1 || die_log "make install in $WATTLE_LAB_BUILD failed"
     else
-        cp -a "$LAB_BUILDS/stage-$LAB_SLURM/." "$layer/"
+        cp -a "$LAB_BUILDS/stage-$LAB_SLURM$LAB_FAULT_POINTS/." "$layer/"
     fi
     cp "$LAB_D/etc/wattle.conf" "$LAB_STATE/shared/etc/wattle/"
     install -d -m 755 "$LAB_STATE/shared/etc/wattle/profiles" "$LAB_STATE/shared/var/lib/wattle/carbon"

@@ -6,7 +6,7 @@
 . "$RUN_D/cluster.bash"
 
 piece() {
-    local build=$RUN_DIR/build-fault
+    local build=$RUN_DIR/build-fault slurm
     source_ready
     deps lab
     # As a lab's own build is configured: it installs from this one.
@@ -16,5 +16,10 @@ piece() {
     timeout --kill-after=20 1800 "$RUN_CHECKOUT/tests/fault/lease-tests" "$build" </dev/null 2>&1 |
         count_tap "lease" quiet || true # what failed is counted
     say "$RUN_PIECE: the kill matrix: done"
-    WATTLE_LAB_BUILD=$build on_cluster fault native
+    for slurm in ${WATTLE_RUN_SLURM:-native}; do
+        case $slurm in
+        native) WATTLE_LAB_BUILD=$build on_cluster fault native ;;
+        *) on_cluster fault "$slurm" --fault-points ;; # built in its own tree
+        esac
+    done
 }
