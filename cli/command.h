@@ -72,6 +72,7 @@ int wattle_cmd_profile(int argc, char **argv);
 int wattle_cmd_sweep(int argc, char **argv);
 int wattle_cmd_plan(int argc, char **argv);
 int wattle_cmd_carbon(int argc, char **argv);
+int wattle_cmd_slots(int argc, char **argv);
 int wattle_cmd_advise(int argc, char **argv);
 
 #endif
