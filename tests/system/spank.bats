@@ -324,8 +324,8 @@ has_runs() { [[ $(as alice cat spank/runs | wc -l) == "$1" ]]; }
 
     id=$(submit alice -N1 -w n1 --power=300 --time=1 --wrap 'sleep 300')
     until_true 60 is_at n1 "$(caps 120)"
-    # What the time limit does, without the minute that it takes.
-    lab on ctl -- scontrol update jobid="$id" endtime=now
+    # What the time limit does, without the minute that it takes. Slurm refuses an end in the past.
+    lab on ctl -- scontrol update jobid="$id" endtime=now+5
     until_true 60 job_gone "$id"
     [[ $(job_state "$id") == TIMEOUT ]]
     at_boot_values n1
