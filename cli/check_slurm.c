@@ -132,6 +132,17 @@ static bool gres_has(const char *list, const char *name)
 	return false;
 }
 
+static void compare_budget(struct wattle_check *check, unsigned long total_w)
+{
+	uint32_t budget_w = check->conf->budget_w;
+
+	if (budget_w == 0 || budget_w == total_w)
+		return;
+	wattle_found(check, WATTLE_LEVEL_WRONG, "budget", "budget_w = %u in %s, and licence %s counts %lu: %s", budget_w, check->conf_path,
+		     check->conf->licence, total_w, budget_w < total_w ? "jobs that could run are refused" : "jobs that never can run wait");
+	wattle_mend(check, "budget_w = %lu, or leave it out", total_w);
+}
+
 static void check_licence(struct wattle_check *check)
 {
 	const char *name = check->conf->licence;
@@ -142,6 +153,7 @@ static void check_licence(struct wattle_check *check)
 			continue;
 		if (wattle_scontrol_field(line, "Total", total, sizeof(total)) && strtoul(total, NULL, 10) > 0) {
 			wattle_found(check, WATTLE_LEVEL_OK, "budget", "licence %s: %s W in all", name, total);
+			compare_budget(check, strtoul(total, NULL, 10));
 			return;
 		}
 		wattle_found(check, WATTLE_LEVEL_WRONG, "budget", "licence %s counts 0: no job that is charged can start", name);

@@ -18,11 +18,22 @@
 
 int profile_store_dir(const struct profile_place *place, char *ret, size_t size, struct wattle_err *err)
 {
-	if (!place->store)
-		return wattle_profile_store(place->conf ? place->conf : WATTLE_CONF_PATH, ret, size, err);
-	if (strlen(place->store) >= size)
+	const char *conf_path = place->conf ? place->conf : WATTLE_CONF_PATH, *dir = place->store;
+	cleanup_free struct wattle_siteconf *conf = NULL;
+
+	if (!dir) {
+		int rc = wattle_siteconf_read(conf_path, &conf, err);
+
+		/* a host without a configuration may have profiles all the same */
+		if (rc == -ENOENT)
+			return wattle_profile_store(conf_path, ret, size, err);
+		if (rc < 0)
+			return rc;
+		dir = conf->profile_dir;
+	}
+	if (strlen(dir) >= size)
 		return wattle_err_set(err, ENAMETOOLONG, "the path of the store is too long");
-	memcpy(ret, place->store, strlen(place->store) + 1);
+	memcpy(ret, dir, strlen(dir) + 1);
 	return 0;
 }
 

@@ -143,7 +143,7 @@ int wattle_cmd_profile_watts(int argc, char **argv)
 		{ "class", NULL, "NAME", &class_name, "keep within what nodes of this class take" },
 		{ "json", &json, NULL, NULL, "print JSON" },
 		{ "conf", NULL, "PATH", &place.conf, "site configuration [" WATTLE_CONF_PATH "]" },
-		{ "store", NULL, "DIR", &place.store, "look for NAME.json there [profiles/ beside the site configuration]" },
+		{ "store", NULL, "DIR", &place.store, "look for NAME.json there [the site's profile_dir]" },
 	};
 	const struct wattle_usage usage = {
 		"wattle profile watts", "PROFILE",
@@ -179,7 +179,7 @@ int wattle_cmd_profile_slowdown(int argc, char **argv)
 		{ "power", NULL, "WATTS", &power, "the cap of a node, such as 300W" },
 		{ "json", &json, NULL, NULL, "print JSON" },
 		{ "conf", NULL, "PATH", &place.conf, "site configuration [" WATTLE_CONF_PATH "]" },
-		{ "store", NULL, "DIR", &place.store, "look for NAME.json there [profiles/ beside the site configuration]" },
+		{ "store", NULL, "DIR", &place.store, "look for NAME.json there [the site's profile_dir]" },
 	};
 	const struct wattle_usage usage = {
 		"wattle profile slowdown", "PROFILE",

@@ -58,7 +58,7 @@ int wattle_cmd_profile_show(int argc, char **argv)
 		{ "no-plot", &no_plot, NULL, NULL, "no plot" },
 		{ "json", &json, NULL, NULL, "print the profile as it is stored" },
 		{ "conf", NULL, "PATH", &place.conf, "site configuration [" WATTLE_CONF_PATH "]" },
-		{ "store", NULL, "DIR", &place.store, "look for NAME.json there [profiles/ beside the site configuration]" },
+		{ "store", NULL, "DIR", &place.store, "look for NAME.json there [the site's profile_dir]" },
 	};
 	const struct wattle_usage usage = {
 		"wattle profile show", "PROFILE",
@@ -162,7 +162,7 @@ int wattle_cmd_profile_list(int argc, char **argv)
 	const struct wattle_option options[] = {
 		{ "json", &json, NULL, NULL, "print JSON" },
 		{ "conf", NULL, "PATH", &place.conf, "site configuration [" WATTLE_CONF_PATH "]" },
-		{ "store", NULL, "DIR", &place.store, "the folder [profiles/ beside the site configuration]" },
+		{ "store", NULL, "DIR", &place.store, "the folder [the site's profile_dir]" },
 	};
 	const struct wattle_usage usage = {
 		"wattle profile list", "", "The profiles in the site's store, which --power-profile=NAME takes.",

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli_argv.h"
+#include "grant.h"
 #include "options.h"
 #include "profile_choose.h"
 
@@ -131,6 +132,17 @@ void wattle_options_disinherit(void)
 			unsetenv(wattle_option_env(i, true, name));
 	}
 	unsetenv("SLURM_SPANK_" WATTLE_PROFILE_TEXT_NAME);
+}
+
+void wattle_options_tell_grant(const struct wattle_spank *ctx, spank_t spank)
+{
+	const struct wattle_grant grant = { .watts_w = ctx->step.grant_w };
+	char text[WATTLE_GRANT_MAX];
+
+	if (grant.watts_w > 0 && wattle_grant_format(&grant, text, sizeof(text)) == 0)
+		spank_setenv(spank, WATTLE_GRANT_NAME, text, 1);
+	else
+		spank_unsetenv(spank, WATTLE_GRANT_NAME);
 }
 
 bool wattle_options_mark_allocation(struct wattle_spank *ctx)

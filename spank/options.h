@@ -34,6 +34,9 @@ int wattle_option_take(struct wattle_spank *ctx, int val, const char *text, bool
  * the step's nodes. Outside of a job the SLURM_SPANK_… form is the user's own and stays. */
 void wattle_options_disinherit(void);
 
+/* In a step that has a lease: the watts granted, as WATTLE_GRANT in its tasks' environment. For programs to know; nobody believes it. */
+void wattle_options_tell_grant(const struct wattle_spank *ctx, spank_t spank);
+
 /* In srun: tells the node whether its --power made the allocation (then it is the grant's, and no ask on top). True if the client is an srun that
  * makes none: a step of a job that exists. */
 #define WATTLE_ALLOCATED_NAME "WATTLE_OPTIONS_MADE_THE_JOB"

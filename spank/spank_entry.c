@@ -95,6 +95,7 @@ int slurm_spank_init_post_opt(spank_t spank, int argc, char *argv[])
 	int64_t t = cpu_us();
 	pthread_atfork(before_fork, after_fork, after_fork);
 	wattle_step_start(&ctx, spank);
+	wattle_options_tell_grant(&ctx, spank);
 	say_cost("step start", t);
 	return 0;
 }

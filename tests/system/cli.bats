@@ -287,6 +287,8 @@ conf() { echo "rm -f /tmp/w.conf; cp /etc/wattle/wattle.conf /tmp/w.conf; $1; mo
     found login wrong 'default_partition = nowhere' "$(conf 'sed -i "s/^.site.*/[site]\ndefault_partition = nowhere/" /tmp/w.conf')"
     found login warning 'cpus= differs' "$(conf 'sed -i s/^cpus.*/cpus=64/ /tmp/w.conf')"
     found login wrong 'no licence "watts"' "$(conf 'sed -i "s/^.site.*/[site]\nlicence = watts/" /tmp/w.conf')"
+    found login wrong 'budget_w = 4000 in .*, and licence power counts 5000: jobs that could run are refused' \
+        "$(conf 'sed -i s/^budget_w.*/budget_w=4000/ /tmp/w.conf')"
     found login wrong 'lacks watts' "$(conf 'sed -i "s/^.site.*/[site]\ncharge = gres\ngres = watts/" /tmp/w.conf')"
 }
 

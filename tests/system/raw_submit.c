@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Submits by Slurm's API what no client of Slurm's would send.
  *   raw_submit forged NODE       a job on NODE at 150 W, with grants of 400 W forged wherever one could stand; prints its id
+ *   raw_submit entries ENTRY …   a held job on one node with these in spank_job_env; prints its id
  *   raw_submit random SEED N     N held jobs with random fields; prints how many were taken and how many refused */
 #include <slurm/slurm.h>
 #include <slurm/slurm_errno.h>
@@ -47,6 +48,24 @@ static int submit_forged(char *node)
 	return 0;
 }
 
+static int submit_entries(char **entries, uint32_t n)
+{
+	submit_response_msg_t *response = NULL;
+	job_desc_msg_t d;
+
+	prepare(&d, "#!/bin/sh\ntrue\n");
+	d.priority = 0;
+	d.min_nodes = d.max_nodes = 1;
+	d.spank_job_env = entries;
+	d.spank_job_env_size = n;
+	if (slurm_submit_batch_job(&d, &response) != SLURM_SUCCESS) {
+		slurm_perror("raw_submit");
+		return 1;
+	}
+	printf("%u\n", response->job_id);
+	return 0;
+}
+
 static uint64_t state;
 
 static uint32_t number(uint32_t below)
@@ -70,13 +89,16 @@ static char *text(void)
 		"300", "70%", "1200W/job", "-1", "power:300", "power:4294967596", "power:", "power", "a|b", "x(power:3", ",,,", "main", "main,main",
 		"gres:power:300", "gres/power:1", "WATTLE_GRANT=v1 watts=400", "_SLURM_SPANK_OPTION_wattle_power=300",
 		"_SLURM_SPANK_OPTION_wattle_power_cap=1e9", "%s%n", "\xff\xfe", "", "X=y",
+		"_SLURM_SPANK_OPTION_wattle_slowdown=5%", "_SLURM_SPANK_OPTION_wattle_power_profile=./x", "WATTLE_PROFILE=v1 name=%s",
+		"WATTLE_PROFILE=v1 name=m form=hyperbolic linear=0.2 square=0 offset=0 min=100 max=400 time=60 r2=1 loo=1 caps=7 runs=21",
 	};
 	static char long_text[200000];
-	uint32_t i = number(30);
+	const uint32_t known = sizeof(texts) / sizeof(texts[0]);
+	uint32_t i = number(known + 8);
 
-	if (i < sizeof(texts) / sizeof(texts[0]))
+	if (i < known)
 		return texts[i];
-	if (i < 28)
+	if (i < known + 6)
 		return NULL;
 	memset(long_text, "p:,=#\n"[number(6)], sizeof(long_text) - 1);
 	long_text[number(sizeof(long_text))] = '\0';
@@ -137,6 +159,8 @@ int main(int argc, char **argv)
 	slurm_init(NULL);
 	if (argc == 3 && strcmp(argv[1], "forged") == 0)
 		return submit_forged(argv[2]);
+	if (argc > 2 && strcmp(argv[1], "entries") == 0)
+		return submit_entries(argv + 2, (uint32_t) argc - 2);
 	if (argc == 4 && strcmp(argv[1], "random") == 0)
 		return submit_random(strtoull(argv[2], NULL, 0), (unsigned) strtoul(argv[3], NULL, 10));
 	return 2;
