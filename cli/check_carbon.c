@@ -14,7 +14,10 @@
 
 #include "carbon_judge.h"
 #include "carbon_store.h"
+#include "cleanup.h"
+#include "file.h"
 #include "instant.h"
+#include "slotload.h"
 
 #define TOPIC "carbon"
 
@@ -106,6 +109,32 @@ static void check_zone(struct wattle_check *check, const char *name)
 	free(f.value);
 }
 
+/* With a budget, slurmctld asks how full the slots are. */
+static void check_slots(struct wattle_check *check)
+{
+	static const char path[] = WATTLE_SLOTS_DIR "/" WATTLE_SLOTLOAD_FILE;
+	const struct wattle_file_rule rule = { .max_bytes = WATTLE_SLOTLOAD_BYTES_MAX };
+	cleanup_free struct wattle_slotload *load = malloc(sizeof(*load));
+	cleanup_free char *text = NULL;
+	struct wattle_err err = WATTLE_ERR_INIT;
+	int64_t age_s;
+
+	if (!check->conf->carbon.slot_budget_w || !load)
+		return;
+	if (wattle_file_read(path, &rule, &text, NULL, NULL, &err) < 0 || wattle_slotload_parse(path, text, load, &err) < 0) {
+		wattle_found(check, WATTLE_LEVEL_WARNING, TOPIC, "%s: how full a slot is is not counted with", err.text);
+		wattle_mend(check, "systemctl enable --now wattle-slots.service on the controller");
+		return;
+	}
+	age_s = (int64_t) time(NULL) - load->made_s;
+	if (age_s > WATTLE_SLOTLOAD_STALE_S) {
+		wattle_found(check, WATTLE_LEVEL_WARNING, TOPIC, "%s is %lld s old and not counted with", path, (long long) age_s);
+		wattle_mend(check, "systemctl status wattle-slots.service");
+		return;
+	}
+	wattle_found(check, WATTLE_LEVEL_OK, TOPIC, "put-off jobs are counted (%s, %lld s old)", path, (long long) age_s);
+}
+
 void wattle_check_carbon(struct wattle_check *check)
 {
 	const struct wattle_siteconf *conf = check->conf;
@@ -125,4 +154,5 @@ void wattle_check_carbon(struct wattle_check *check)
 		check_zone(check, conf->zones[i].name);
 	if (*conf->carbon_zone && !wattle_siteconf_zone(conf, conf->carbon_zone))
 		check_zone(check, conf->carbon_zone);
+	check_slots(check);
 }

@@ -304,6 +304,49 @@ static void test_scale(void)
 	end(&s);
 }
 
+/* A curve in the profile of the job's name: as wide as it pays, from the first slot on. */
+static void test_scale_wide(void)
+{
+	static const char wide[] =
+		"{\"name\":\"wide\",\"unit\":\"s\",\"scaling\":[{\"nodes\":1,\"throughput\":1,\"power_w\":300},{\"nodes\":2,\"throughput\":1.98,"
+		"\"power_w\":600},{\"nodes\":4,\"throughput\":3.9,\"power_w\":1200}],\"fit\":{\"form\":\"hyperbolic\",\"coef\":{\"a\":0.2,\"b\":0.3,"
+		"\"c\":0},\"r2\":0.99,\"loo_error_pct\":1,\"cap_min_w\":150,\"cap_max_w\":300,\"time_min_s\":14000,\"caps\":7,\"runs\":21,"
+		"\"usable\":true,\"why\":\"\"}}";
+	char conf[sizeof(site) + 64], charge[64];
+	struct wattle_plan_steps plan;
+	struct wattle_err err = WATTLE_ERR_INIT;
+	struct wattle_grant grant;
+	struct submission s;
+	const char *rest = strstr(site, "/nonexistent") + strlen("/nonexistent");
+
+	snprintf(conf, sizeof(conf), "%.*s%s%s", (int) (strstr(site, "/nonexistent") - site), site, STUB_PROFILES, rest);
+	stub_set_conf(conf);
+	stub_set_profile("wide", wide);
+	put_forecast("900,900,100,900,900,900,900", now - 600);
+	begin(&s, "scale");
+	s.desc.name = stub_string("wide");
+	s.desc.min_nodes = 1;
+	s.desc.max_nodes = 4;
+	s.desc.time_limit = 240;
+	submit(&s);
+	CHECK_INT(s.rc, 0);
+	CHECK_INT(wattle_plan_text_parse(find(s.desc.environment, s.desc.env_size, "WATTLE_PLAN"), &plan, &err), 0);
+	CHECK_INT(s.desc.min_nodes, 4);
+	CHECK_INT(s.desc.max_nodes, 4);
+	CHECK_INT(s.desc.begin_time, slot(2));
+	read_grant(&s, &grant);
+	CHECK_INT(grant.nodes_min, 1);
+	CHECK_INT(grant.nodes_max, 4);
+	CU_ASSERT(grant.watts_w <= 300);
+	snprintf(charge, sizeof(charge), "power:%u", 4 * grant.watts_w);
+	CHECK_STRING(s.desc.licenses, charge);
+	/* it names no slowdown, so that its profile predicts, and does not decide */
+	CHECK_STRING(grant.profile, "");
+	end(&s);
+	stub_set_profile("wide", NULL);
+	stub_set_conf(site);
+}
+
 /* --- slot loads -------------------------------------------------------------------------------------------------------------- */
 
 static void put_load(int64_t made_s, uint64_t watts_w)
@@ -464,6 +507,7 @@ static const struct test tests[] = {
 	{ "bounds", test_bounds },
 	{ "forecasts that can't be planned with", test_bad_forecasts },
 	{ "scale: size, plan, what a resize needs", test_scale },
+	{ "scale: as wide as its curve says", test_scale_wide },
 	{ "the queue's slot loads", test_load },
 	{ "a burst is spread", test_burst },
 	{ "moving the begin", test_modify },
