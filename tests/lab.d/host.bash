@@ -25,6 +25,9 @@ host_create() {
             # v2 hands a controller down level by level.
             [[ ! -e $d/cgroup.controllers || -e $d/cpu.max ]] ||
                 printf '+cpu\n' | tee "${d%/*/*}/cgroup.subtree_control" "${d%/*}/cgroup.subtree_control" >/dev/null
+            # A node's speed is its quota's, not what a busy machine leaves of it.
+            [[ ! -e ${d%/*}/cpu.shares ]] || echo 20480 >"${d%/*}/cpu.shares"
+            [[ ! -e ${d%/*}/cpu.weight ]] || echo 2000 >"${d%/*}/cpu.weight"
         done < <(cgroup_dirs "$name")
     fi
 }

@@ -28,6 +28,9 @@ make_cgroup() {
     fi
     mkdir -p "${cgroups[@]}" 2>/dev/null || skip "no cgroup can be made under /sys/fs/cgroup"
     [[ -e ${cgroups[0]}/cpu.max || -e ${cgroups[0]}/cpu.cfs_quota_us ]] || skip "no cpu controller in ${cgroups[0]}"
+    # What is tested is what the quota lets run, not what a busy machine does.
+    [[ ! -e ${cgroups[0]}/cpu.shares ]] || echo 262144 >"${cgroups[0]}/cpu.shares"
+    [[ ! -e ${cgroups[0]}/cpu.weight ]] || echo 10000 >"${cgroups[0]}/cpu.weight"
 }
 
 quota() { if [[ -e ${cgroups[0]}/cpu.max ]]; then cut -d' ' -f1 "${cgroups[0]}/cpu.max"; else cat "${cgroups[0]}/cpu.cfs_quota_us"; fi; }
@@ -350,7 +353,7 @@ test_a_cap_slows_and_saves() {
     up
     local full capped attempt
     equal "$(quota)" 3000
-    # What else runs on the machine takes more from the faster runs: three attempts.
+    # What else runs on the machine may still take more from the faster runs: three attempts.
     for attempt in 1 2 3; do
         measure
         if awk "BEGIN { r = $full / $capped; exit !(r >= 1.5 && r <= 2.2) }"; then break; fi
