@@ -135,10 +135,10 @@ struct wattle_siteconf {
 	char carbon_zone[WATTLE_NAME_MAX];
 	bool carbon_ruled;           /* there is a [carbon] */
 	struct wattle_carbon_rules carbon;
-	uint32_t n_classes, n_partitions, n_zones;
 	char profile_dir[256];  /* "": wattle_siteconf_parse was not told; wattle_siteconf_read sets it */
 	char default_profile[WATTLE_MODEL_NAME_MAX];
 	uint32_t budget_w;      /* 0: not said */
+	uint32_t n_classes, n_partitions, n_zones;
 	struct wattle_class classes[WATTLE_CLASSES_MAX];
 	struct wattle_partition partitions[WATTLE_PARTITIONS_MAX];
 	struct wattle_carbon_zone zones[WATTLE_CARBON_ZONES_MAX];

@@ -36,6 +36,53 @@ static void fuzz_units(const char *text)
 		MUST(s >= 1 && s <= INT64_C(10) * 366 * 86400);
 }
 
+/* The first line is the word, the rest its value. */
+static void fuzz_request(const char *text)
+{
+	const struct wattle_request none = WATTLE_REQUEST_INIT;
+	struct wattle_request request = WATTLE_REQUEST_INIT;
+	struct wattle_err err = WATTLE_ERR_INIT;
+	const char *value = strchr(text, '\n');
+	char word[64];
+
+	if (!value || (size_t) (value - text) >= sizeof(word))
+		return;
+	memcpy(word, text, (size_t) (value - text));
+	word[value - text] = '\0';
+	if (wattle_request_set(&request, word, value + 1, &err) < 0) {
+		MUST(err.code > 0 && err.text[0] && memcmp(&request, &none, sizeof(none)) == 0);
+		return;
+	}
+	MUST(!wattle_request_empty(&request));
+	MUST(request.slowdown_pct >= 0 && request.slowdown_pct <= 1000);
+	MUST(!request.profile[0] || (wattle_model_name_valid(request.profile) && !request.profile_own));
+	MUST(request.carbon_within_s >= 0 && request.carbon_work_s >= 0);
+}
+
+/* The first line is a slowdown, the rest a profile that travelled. */
+static void fuzz_slowdown(const char *text)
+{
+	static const char site[] = "[site]\nbudget_w = 5000\n[class a]\nbase_w = 60\nmin_w = 100\nmax_w = 400\n";
+	cleanup_free struct wattle_siteconf *conf = malloc(sizeof(*conf));
+	struct wattle_request request = WATTLE_REQUEST_INIT;
+	char pct[16], name[WATTLE_MODEL_NAME_MAX];
+	const char *carried = strchr(text, '\n');
+	struct wattle_scaling scaling;
+	struct wattle_decision d;
+	struct wattle_model model;
+	const struct wattle_facts facts = { .nodes_max = 4, .model = &model, .profile = name };
+
+	if (!conf || !carried || (size_t) (carried - text) >= sizeof(pct))
+		return;
+	memcpy(pct, text, (size_t) (carried - text));
+	pct[carried - text] = '\0';
+	if (wattle_siteconf_parse("f", site, conf, NULL) < 0 || wattle_request_set(&request, "slowdown", pct, NULL) < 0 ||
+	    wattle_model_parse(carried + 1, name, &model, &scaling, NULL) < 0 || wattle_decide(conf, &request, &facts, &d, NULL) < 0)
+		return;
+	MUST(d.watts_w >= 100 && d.watts_w <= 400 && d.charge_w == 4ull * d.watts_w);
+	MUST(d.slowdown_pct >= 0 && strcmp(d.profile, name) == 0);
+}
+
 static void fuzz_siteconf(const char *text)
 {
 	cleanup_free struct wattle_siteconf *conf = malloc(sizeof(*conf));
@@ -92,6 +139,7 @@ static void fuzz_grant(const char *text)
 	MUST(grant.watts_w > 0);
 	MUST(wattle_grant_format(&grant, formed, sizeof(formed)) == 0);
 	MUST(wattle_grant_parse(formed, &back, NULL) == 0 && back.watts_w == grant.watts_w && back.defaulted == grant.defaulted);
+	MUST(strcmp(back.profile, grant.profile) == 0);
 }
 
 static void fuzz_hosts(const char *text)
@@ -125,7 +173,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	memcpy(text, data + 1, size - 1);
 	text[size - 1] = '\0';
-	switch (data[0] % 6) {
+	switch (data[0] % 8) {
 	case 0:
 		fuzz_units(text);
 		break;
@@ -140,6 +188,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 4:
 		fuzz_hosts(text);
+		break;
+	case 6:
+		fuzz_request(text);
+		break;
+	case 7:
+		fuzz_slowdown(text);
 		break;
 	default:
 		fuzz_script(text, size - 1);

@@ -21,8 +21,8 @@ fuzz_build() {
     read -ra inih <<<"$(pkg-config --cflags --libs inih)"
     cd "$RUN_CHECKOUT" &&
         clang -g -O1 -std=gnu11 -D_GNU_SOURCE -w -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -Ilib -Ijobsubmit \
-            tests/fuzz/fuzz_policy.c jobsubmit/script.c lib/{err,file,units,hostmatch,siteconf,request,policy,tres,grant}.c \
-            "${inih[@]}" -lm -o "$FUZZ_DIR/fuzz_policy"
+            tests/fuzz/fuzz_policy.c jobsubmit/script.c lib/{err,file,units,hostmatch,siteconf*,request,policy,tres,grant}.c \
+            lib/{decimal,model,model_text,scaling,profile_store}.c "${inih[@]}" -lm -o "$FUZZ_DIR/fuzz_policy"
 }
 
 fuzz_policy() {
@@ -40,6 +40,9 @@ fuzz_seeds() {
     printf '\3%s' 'v1 watts=300 nodes=1-2 default=1 tasks=4 cpt=2' >"$1/grant"
     printf '\4%s' $'n[1-4,07-12],gpu*,r[1-2]n[1-3]x\nn07' >"$1/hosts"
     printf '\5%s' $'#!/bin/sh\n#SBATCH -N 2 --power="300" # x\n#SBATCH hetjob\n' >"$1/script"
+    printf '\6%s' $'power-profile\n./mine.json' >"$1/request"
+    printf '\7%s' $'5%\nv1 name=mine form=hyperbolic linear=0.2 square=0.1 offset=0 min=100 max=400 time=60 r2=0.99 loo=1 caps=7 runs=21' \
+        >"$1/slowdown"
     printf '\5%s' 'sbatch -N 4 --power 300 : --power=200 job.sh' >"$1/line"
 }
 
