@@ -4,6 +4,7 @@
 # --carbon=start and scale, against forecasts whose slots are 2 s long: when jobs really start.
 
 bats_require_minimum_version 1.5.0
+load cluster.bash
 
 CARBON=$'[carbon]\nmargin = 0\nspread_pct = 0\nresize_overhead = 0\nnever_partitions = debug\n'
 
@@ -26,17 +27,6 @@ teardown_file() {
     as alice rm -rf carbon
 }
 
-as() { lab run --user "$1" -- "${@:2}"; }
-until_true() {
-    local deadline=$((${EPOCHREALTIME/./} + $1 * 1000000))
-    shift
-    until "$@" >/dev/null 2>&1; do
-        ((${EPOCHREALTIME/./} < deadline)) || { echo "not within time: $*" >&2 && return 1; }
-        sleep 0.1
-    done
-}
-no_jobs() { [[ -z $(lab on ctl -- squeue -h) ]]; }
-wait_idle() { until_true 60 no_jobs; }
 job_field() { lab on ctl -- scontrol show job -o "$1" | grep -o " $2=[^ ]*" | head -n 1 | cut -d= -f2-; }
 moment() { date -d "$(job_field "$1" "$2")" +%s; }
 job_is() { [[ $(lab on ctl -- squeue -h -t all -j "$1" -o %T) == "$2" ]]; }

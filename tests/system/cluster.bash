@@ -4,9 +4,12 @@
 
 as() { lab run --user "$1" -- "${@:2}"; }
 
-# until_true SECONDS CMD…: CMD is tried several times at least, as slow as the machine may be.
+# until_true SECONDS CMD…: CMD is tried several times at least, as slow as the machine may be; and ten seconds or more are
+# no requirement but somebody's guess of what is long enough, which is two minutes.
 until_true() {
-    local deadline=$((${EPOCHREALTIME/./} + $1 * 1000000)) tries=5
+    local limit=$1 deadline tries=5
+    ((limit < 10 || limit > 120)) || limit=120
+    deadline=$((${EPOCHREALTIME/./} + limit * 1000000))
     shift
     until "$@" >/dev/null 2>&1; do
         ((--tries > 0 || ${EPOCHREALTIME/./} < deadline)) || {

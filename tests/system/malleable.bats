@@ -4,6 +4,7 @@
 # and on nothing else, so one that lost work or did it twice shows.
 
 bats_require_minimum_version 1.5.0
+load cluster.bash
 
 setup_file() {
     wait_idle
@@ -22,19 +23,6 @@ teardown() {
     wait_idle
 }
 
-as() { lab run --user "$1" -- "${@:2}"; }
-until_true() {
-    local deadline=$((${EPOCHREALTIME/./} + $1 * 1000000))
-    shift
-    until "$@" >/dev/null 2>&1; do
-        ((${EPOCHREALTIME/./} < deadline)) || { echo "not within time: $*" >&2 && return 1; }
-        sleep 0.1
-    done
-}
-wait_idle() { until_true 60 no_jobs; }
-no_jobs() { [[ -z $(lab on ctl -- squeue -h) ]]; }
-job_is() { [[ $(lab on ctl -- squeue -h -j "$1" -o %T) == "$2" ]]; }
-job_gone() { [[ -z $(lab on ctl -- squeue -h -j "$1" 2>/dev/null) ]]; }
 job_state() { lab on ctl -- scontrol show job -o "$1" | grep -o 'JobState=[A-Z]*' | cut -d= -f2; }
 out_has() { as alice grep -q -e "$1" mall/out; }
 power_used() { lab on ctl -- scontrol show lic power | sed -n 's/.* Used=\([0-9]*\) .*/\1/p'; }
