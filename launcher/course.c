@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "course.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,31 @@ void wattle_course_free(struct wattle_course *course)
 {
 	free(course->leg);
 	memset(course, 0, sizeof(*course));
+}
+
+int wattle_course_take(const struct wattle_plan_steps *steps, struct wattle_course *ret, struct wattle_err *err)
+{
+	uint32_t most_w = 0;
+
+	*ret = (struct wattle_course) { .dated = true };
+	ret->leg = calloc(steps->n, sizeof(*ret->leg));
+	if (!ret->leg)
+		return wattle_err_set(err, ENOMEM, "out of memory for %u slots", steps->n);
+	for (uint32_t i = 0; i < steps->n; i++)
+		if (steps->step[i].watts_w > most_w)
+			most_w = steps->step[i].watts_w;
+	for (uint32_t i = 0; i < steps->n; i++) {
+		const struct wattle_plan_step *step = &steps->step[i];
+		int64_t end_s = i + 1 < steps->n ? step[1].from_s : steps->end_s;
+
+		if (step->nodes && end_s > step->from_s)
+			ret->leg[ret->n++] = (struct wattle_leg) { (double) step->from_s, (double) end_s, step->nodes,
+								   step->watts_w < most_w ? (double) step->watts_w : 0 };
+	}
+	if (ret->n > 0)
+		return 0;
+	wattle_course_free(ret);
+	return wattle_err_set(err, EINVAL, "a plan that never runs");
 }
 
 static struct wattle_now run(const struct wattle_leg *leg, double until_s)

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "err.h"
+#include "plan_text.h"
 
 #define WATTLE_COURSE_LEGS_MAX 20000u
 #define WATTLE_COURSE_BYTES_MAX (8u * 1024 * 1024) /* of a plan's text */
@@ -29,6 +30,8 @@ struct wattle_course {
 /* What `wattle plan --json` printed: slots as [{"t","nodes","fraction"[,"cap_w"]}] with slot_s. Entries of one slot follow each other
  * from its begin. The caller frees with wattle_course_free; on error *ret is empty. -EINVAL: no such plan, err says where. */
 int wattle_course_parse(const char *text, size_t len, struct wattle_course *ret, struct wattle_err *err);
+/* The plan that job_submit handed over (plan_text.h). Watts that are the plan's greatest are the grant's: no cap of their own. */
+int wattle_course_take(const struct wattle_plan_steps *steps, struct wattle_course *ret, struct wattle_err *err);
 void wattle_course_free(struct wattle_course *course);
 
 enum wattle_phase {

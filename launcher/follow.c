@@ -190,7 +190,7 @@ static int start(struct wattle_run *run, struct leg *leg)
 	struct wattle_launch launch = {
 		.job_id = run->job_id, .number = run->state.steps + 1, .nodes = run->nodes, .tasks_per_node = run->state.tasks_per_node,
 		.signal = run->signal, .wait_s = run->grace_s, .mpi = run->mpi, .folder = run->folder, .srun_args = run->srun_args,
-		.program = run->program,
+		.program = run->program, .measure = run->measure,
 	};
 	char text[80], until[16];
 

@@ -71,7 +71,8 @@ static bool round_turn(void)
 			return false;
 		}
 		asked = agreed[WATTLE_ROUND_ASKED] > 0;
-		wattle_report_progress((uint64_t) agreed[WATTLE_ROUND_DONE], (uint64_t) agreed[WATTLE_ROUND_TOTAL]);
+		if (agreed[WATTLE_ROUND_DONE] > 0)
+			wattle_report_progress((uint64_t) agreed[WATTLE_ROUND_DONE], (uint64_t) agreed[WATTLE_ROUND_TOTAL]);
 		next = calls + wattle_round_calls(agreed);
 	} else
 		next = calls + 1;
@@ -104,6 +105,13 @@ int wattle_should_checkpoint(void)
 	if (mode == UNTRIED)
 		meet();
 	return mode == AGREEING && round_turn();
+}
+
+/* For the PMPI layer. */
+uint64_t wattle_checkpoint_calls(void);
+uint64_t wattle_checkpoint_calls(void)
+{
+	return calls;
 }
 
 int wattle_progress(uint64_t done, uint64_t total)

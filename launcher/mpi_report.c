@@ -15,7 +15,7 @@
 
 enum { UNTRIED, WRITER, QUIET };
 
-static _Atomic uint64_t done_units, total_units, n_calls;
+static _Atomic uint64_t done_units, total_units, n_calls, since_units; /* since_units: one more than that, 0 is "nothing said" */
 static _Atomic int64_t written_ns;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of what follows */
 static int role = UNTRIED, fd = -1;
@@ -91,9 +91,21 @@ static void raise_to(_Atomic uint64_t *value, uint64_t to)
 
 void wattle_report_progress(uint64_t done, uint64_t total)
 {
+	if (atomic_load_explicit(&since_units, memory_order_relaxed) == 0) {
+		uint64_t unsaid = 0;
+
+		atomic_compare_exchange_strong(&since_units, &unsaid, done + 1);
+	}
 	raise_to(&done_units, done);
 	raise_to(&total_units, total);
 	put_sometimes();
+}
+
+uint64_t wattle_report_since(void)
+{
+	uint64_t since = atomic_load(&since_units);
+
+	return since ? since - 1 : 0;
 }
 
 void wattle_report_latest(uint64_t *ret_done, uint64_t *ret_total)

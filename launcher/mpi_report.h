@@ -13,6 +13,8 @@ int64_t wattle_mono_ns(void);
 /* Takes the greater of what was and is said; written if a second has passed since the last write. */
 void wattle_report_progress(uint64_t done, uint64_t total);
 void wattle_report_latest(uint64_t *ret_done, uint64_t *ret_total);
+/* The least that was ever said to be done: where this run began. */
+uint64_t wattle_report_since(void);
 void wattle_report_calls(uint64_t calls);
 /* These are written at once. */
 void wattle_report_asked(void);

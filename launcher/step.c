@@ -85,8 +85,15 @@ static void srun_words(struct words *w, const struct wattle_launch *l, const cha
 
 static void export_words(const struct wattle_launch *l, const char *status_path)
 {
-	char text[32];
+	char text[32], path[4096];
+	const char *preload = getenv("LD_PRELOAD");
 
+	if (l->measure && (size_t) snprintf(path, sizeof(path), "%s/measured.jsonl", l->folder) < sizeof(path)) {
+		setenv("WATTLE_MEASURE", path, 1);
+		/* for programs that are not linked with it; the loader finds it as it does any library */
+		snprintf(path, sizeof(path), "%s%slibwattle_mpi.so.0", preload ? preload : "", preload ? ":" : "");
+		setenv("LD_PRELOAD", path, 1);
+	}
 	setenv(WATTLE_STATUS_ENV, status_path, 1);
 	snprintf(text, sizeof(text), "%d", l->signal);
 	setenv(WATTLE_SIGNAL_ENV, text, 1);

@@ -18,6 +18,7 @@ struct wattle_launch {
 	int64_t wait_s;          /* a rank that outlives the first one to end by this long is ended */
 	const char *mpi;         /* srun --mpi=; NULL: the site's default */
 	const char *folder;      /* absolute; of the status file */
+	bool measure;            /* by libwattle_mpi, preloaded, into measured.jsonl there */
 	char *const *srun_args;  /* further ones, NULL at the end */
 	char *const *program;    /* NULL at the end */
 };

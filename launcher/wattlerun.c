@@ -35,7 +35,7 @@ struct options {
 	int64_t grace_s, pause_min_s;
 	int signal, checkpointed;
 	uint32_t tasks_per_node;
-	bool dry_run, quiet;
+	bool dry_run, quiet, measure;
 	char **program;
 };
 
@@ -43,7 +43,7 @@ static const char help[] =
 	"Usage: wattlerun [options] [--] PROGRAM ARG…           in a batch script\n\n"
 	"Runs an MPI program after the plan of its job: asks it for a checkpoint where the plan changes the number of nodes or pauses,\n"
 	"gives the job its new size under the same job id, and starts the program again. Watts change without a restart.\n\n"
-	"      --plan FILE              follow this plan, what `wattle plan --json` prints\n"
+	"      --plan FILE              follow this plan, what `wattle plan --json` prints (default: that of --carbon=scale)\n"
 	"      --ntasks-per-node N      tasks on each node (default: as the job was submitted)\n"
 	"      --grace DURATION         that long a program may take for its checkpoint (60s)\n"
 	"      --checkpoint-signal SIG  the signal that asks (URG): a name or a number\n"
@@ -52,6 +52,7 @@ static const char help[] =
 	"      --mpi TYPE               srun's --mpi (pmix); none: the site's default\n"
 	"      --srun-arg ARG           a further word for srun; may be repeated\n"
 	"      --state DIR              where progress is kept, on a file system of all nodes (.wattle/JOBID)\n"
+	"      --measure                time in MPI, per iteration and units per second of each step, in measured.jsonl there\n"
 	"      --dry-run                say what would be done, and end\n"
 	"  -q, --quiet                  no lines about the plan\n"
 	"  -h, --help; -V, --version\n\n"
@@ -99,13 +100,14 @@ static int parse_count(const char *text, long max)
 /* -1: go on; else the exit status. */
 static int parse_options(int argc, char **argv, struct options *o)
 {
-	enum { PLAN = 256, TASKS, GRACE, SIGNAL, EXIT, PAUSE, MPI, SRUN, STATE, DRY };
+	enum { PLAN = 256, TASKS, GRACE, SIGNAL, EXIT, PAUSE, MPI, SRUN, STATE, DRY, MEASURE };
 	static const struct option longs[] = {
 		{ "plan", required_argument, NULL, PLAN }, { "ntasks-per-node", required_argument, NULL, TASKS },
 		{ "grace", required_argument, NULL, GRACE }, { "checkpoint-signal", required_argument, NULL, SIGNAL },
 		{ "checkpoint-exit", required_argument, NULL, EXIT }, { "min-pause", required_argument, NULL, PAUSE },
 		{ "mpi", required_argument, NULL, MPI }, { "srun-arg", required_argument, NULL, SRUN },
 		{ "state", required_argument, NULL, STATE }, { "dry-run", no_argument, NULL, DRY },
+		{ "measure", no_argument, NULL, MEASURE },
 		{ "quiet", no_argument, NULL, 'q' }, { "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' }, { 0 },
 	};
 	struct wattle_err err = WATTLE_ERR_INIT;
@@ -141,6 +143,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 			break;
 		case STATE: o->state = optarg; break;
 		case DRY: o->dry_run = true; break;
+		case MEASURE: o->measure = true; break;
 		case 'q': o->quiet = true; break;
 		case 'h':
 			fputs(help, stdout);
@@ -186,6 +189,26 @@ static int read_plan(const char *path, struct wattle_course *ret, struct wattle_
 	return rc;
 }
 
+/* The file that was named, else what job_submit handed over, else none. */
+static int take_plan(const struct options *o, struct wattle_run *run, struct wattle_course *course, struct wattle_err *err)
+{
+	const char *text = getenv(WATTLE_PLAN_NAME);
+	struct wattle_plan_steps steps;
+	int rc = 0;
+
+	if (o->plan)
+		rc = read_plan(o->plan, course, err);
+	else if (!text || !*text)
+		return 0;
+	else if ((rc = wattle_plan_text_parse(text, &steps, err)) < 0 || (rc = wattle_course_take(&steps, course, err)) < 0)
+		return wattle_err_wrap(err, WATTLE_PLAN_NAME);
+	else
+		run->deadline_s = (double) steps.deadline_s;
+	if (rc == 0)
+		run->course = course;
+	return rc;
+}
+
 /* --- what is there ---------------------------------------------------------------------------------------------------------- */
 
 static void look_at_slurm(struct wattle_run *run)
@@ -203,7 +226,9 @@ static void look_at_slurm(struct wattle_run *run)
 	}
 	snprintf(run->comment, sizeof(run->comment), "%s", wattle_comment_own(comment));
 	run->restarts = job.restarts;
-	run->deadline_s = (double) job.deadline_s;
+	/* the plan's, if any, has its margin taken off */
+	if (job.deadline_s && (!(run->deadline_s > 0) || (double) job.deadline_s < run->deadline_s))
+		run->deadline_s = (double) job.deadline_s;
 	if (!job.requeue)
 		snprintf(run->why_not, sizeof(run->why_not), "the job may not be requeued (sbatch --requeue)");
 	else if (!epilog)
@@ -311,10 +336,9 @@ int main(int argc, char **argv)
 	run.pause_min_s = o.pause_min_s;
 	run.checkpointed = o.checkpointed;
 	run.quiet = o.quiet;
-	if (o.plan && read_plan(o.plan, &course, &err) < 0)
+	run.measure = o.measure;
+	if (take_plan(&o, &run, &course, &err) < 0)
 		return fail(1, "%s", err.text);
-	if (o.plan)
-		run.course = &course;
 	run.job_id = env_number("SLURM_JOB_ID");
 	run.nodes = env_number("SLURM_NNODES");
 	if (run.job_id && run.nodes)

@@ -71,4 +71,12 @@ ranks 2 $SIDE $STEPS ck || fail "after the restart"
 did=$(grep -o 'did=[0-9]*' out | cut -d= -f2)
 ((did > 0 && did < STEPS)) || fail "the second run did $did of $STEPS steps"
 [[ $(status "done") == "$STEPS" ]] || fail "status: $(<status)"
+
+echo "what was measured: time in MPI within the run's, iterations, units"
+WATTLE_MEASURE=$dir/measured ranks 2 $SIDE 2000 none2 || fail "measured"
+grep -Eq '^\{"job":.*"nodes":1,"ranks":2,.*"iterations":2000,"iteration_s":0\.[0-9]+,"done":2000,"total":2000,"units_per_s":[0-9.]+\}$' measured ||
+    fail "measured: $(<measured)"
+awk -F'[:,}]' '{ for (i = 1; i < NF; i++) { if ($i ~ /elapsed_s/) e = $(i + 1); if ($i ~ /"min"/) a = $(i + 1); if ($i ~ /"max"/) b = $(i + 1) }
+    exit !(0 < a && a <= b && b < e) }' measured || fail "measured: $(<measured)"
+[[ $(wc -l <measured) == 1 ]] || fail "$(wc -l <measured) lines"
 echo "ok"

@@ -70,6 +70,26 @@ static void test_course(void)
 	wattle_course_free(&c);
 }
 
+static void test_course_taken(void)
+{
+	struct wattle_plan_steps steps;
+	struct wattle_course c;
+
+	CHECK_INT(wattle_plan_text_parse("v1 start=1763776800 end=1763798400 deadline=1763820000 overhead=60 slots=0:4:300,7200:0:0,10800:8:250", &steps,
+					 NULL), 0);
+	CHECK_INT(wattle_course_take(&steps, &c, NULL), 0);
+	CU_ASSERT_TRUE(c.dated);
+	CHECK_INT(c.n, 2);
+	CHECK_INT(c.leg[0].begin_s, 1763776800);
+	CHECK_INT(c.leg[0].end_s, 1763784000);
+	CHECK_INT(c.leg[0].cap_w, 0);
+	CHECK_INT(c.leg[1].begin_s, 1763787600);
+	CHECK_INT(c.leg[1].end_s, 1763798400);
+	CHECK_INT(c.leg[1].nodes, 8);
+	CHECK_INT(c.leg[1].cap_w, 250);
+	wattle_course_free(&c);
+}
+
 static void test_course_refused(void)
 {
 	static const char *const bad[] = {
@@ -308,6 +328,7 @@ static void test_rounds(void)
 
 static const struct test tests[] = {
 	{ "a plan as legs", test_course },
+	{ "the plan that was handed over", test_course_taken },
 	{ "what is no plan", test_course_refused },
 	{ "deadline before carbon", test_choose },
 	{ "words in the comment", test_handover },
