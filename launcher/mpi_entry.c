@@ -3,6 +3,7 @@
 #include "wattle.h"
 
 #include <mpi.h>
+#include <sched.h>
 #include <stdbool.h>
 
 #include "mpi_report.h"
@@ -58,6 +59,16 @@ static void meet(void)
 	next = calls;
 }
 
+/* As MPI_Wait, but leaves the CPU to a rank that may be waiting for it. */
+static int wait_for_round(void)
+{
+	int over = 0, rc;
+
+	while ((rc = PMPI_Test(&request, &over, MPI_STATUS_IGNORE)) == MPI_SUCCESS && !over)
+		sched_yield();
+	return rc;
+}
+
 /* Ends the last round and begins the next; true if the last one said to checkpoint. */
 static bool round_turn(void)
 {
@@ -66,7 +77,7 @@ static bool round_turn(void)
 	bool asked = false;
 
 	if (request != MPI_REQUEST_NULL) {
-		if (PMPI_Wait(&request, MPI_STATUS_IGNORE) != MPI_SUCCESS) {
+		if (wait_for_round() != MPI_SUCCESS) {
 			mode = ALONE;
 			return false;
 		}
@@ -87,6 +98,7 @@ static bool round_turn(void)
 	mine[WATTLE_ROUND_ASKED] = wattle_signal_since(deaf_until_ns);
 	mine[WATTLE_ROUND_PER_CALL] = calls > round_calls ? (double) (begin_ns - round_ns) / 1e9 / (double) (calls - round_calls) : 0;
 	mine[WATTLE_ROUND_COST] = (double) -cost_ns / 1e9;
+	mine[WATTLE_ROUND_WAITED] = (double) cost_ns / 1e9;
 	mine[WATTLE_ROUND_DONE] = (double) done;
 	mine[WATTLE_ROUND_TOTAL] = (double) total;
 	if (PMPI_Iallreduce(mine, agreed, WATTLE_ROUND_N, MPI_DOUBLE, MPI_MAX, comm, &request) != MPI_SUCCESS)

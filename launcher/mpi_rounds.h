@@ -7,19 +7,24 @@
 
 #include <stdint.h>
 
-#define WATTLE_ROUND_CALLS_MAX 256u
+#define WATTLE_ROUND_CALLS_MAX 512u
 
 enum {
 	WATTLE_ROUND_ASKED,    /* 1: this rank was asked to checkpoint */
 	WATTLE_ROUND_PER_CALL, /* seconds from one call to the next, over the last round */
 	WATTLE_ROUND_COST,     /* minus the seconds that the round cost: the reduction by MAX finds the least, that of a rank
 				* that did not have to wait for others */
+	WATTLE_ROUND_WAITED,   /* the same seconds, not negated: the most, that of a rank that was ahead */
 	WATTLE_ROUND_DONE, WATTLE_ROUND_TOTAL, /* of wattle_progress */
 	WATTLE_ROUND_N
 };
 
-/* Calls until the next round: so many that a round costs at most 0.5 us a call, or 0.1% of the time between calls. 1 to
- * WATTLE_ROUND_CALLS_MAX; the bound limits how late an answer comes after a program has become slower. Pure. */
+/* Calls until the next round: so many that a round costs at most 0.5 us a call, or 0.1% of the time between calls; and that ranks which
+ * are not in step lose no more than that by waiting, as long as it keeps an answer back by no more than 50 ms. 1 to
+ * WATTLE_ROUND_CALLS_MAX; the bound limits how late an answer comes after a program has become slower. Pure.
+ *
+ * That all begin and end a round at the same call is no mere convenience: a rank that waits for one begun elsewhere at a call of
+ * that rank's choice could wait for a rank that waits for it, in a message of the program's. */
 uint32_t wattle_round_calls(const double agreed[WATTLE_ROUND_N]);
 
 #endif

@@ -75,3 +75,73 @@ reference() {
     [[ $(grep -o 'did=[0-9]*' <<<"$output") != did=900 ]]
     [[ $(power_used) == 0 ]]
 }
+
+@test "watts alone change: the cap moves on every node, no process is restarted" {
+    local id pids
+    plan 8 '{"t":0,"nodes":2,"cap_w":250}' '{"t":1,"nodes":2,"cap_w":180}' '{"t":2,"nodes":2,"cap_w":220}' '{"t":3,"nodes":2,"cap_w":220}'
+    id=$(submit -N2 -w n1,n2 --power=300 -- --plan plan ./stencil 300 100000000 ck 10)
+    until_true 30 caps_are 95 n1 n2
+    until_true 20 out_has 'step 1 on 2 nodes'
+    until_true 20 lab on n2 -- pgrep -x stencil
+    pids=$(lab on n2 -- pgrep -x stencil)
+    until_true 30 caps_are 60 n1 n2
+    until_true 30 caps_are 80 n1 n2
+    [[ $(lab on n2 -- pgrep -x stencil) == "$pids" ]]
+    as alice scancel "$id"
+    until_true 30 job_gone "$id"
+}
+# caps_are W NODE…: each package's limit.
+caps_are() {
+    local node
+    for node in "${@:2}"; do
+        [[ $(lab on "$node" -- cat /sys/class/powercap/intel-rapl:0/constraint_0_power_limit_uw) == "${1}000000" ]] || return 1
+    done
+}
+
+@test "a program that ignores the request goes on at its size; one that fails in its checkpoint goes on from the one before; both are said" {
+    local id
+    plan 4 '{"t":0,"nodes":1}' '{"t":1,"nodes":2}' '{"t":2,"nodes":1}' '{"t":3,"nodes":2}'
+    id=$(submit -N1-2 --power=200 -- --plan plan --grace 2s sleep 20)
+    until_true 60 job_gone "$id"
+    [[ $(job_state "$id") == COMPLETED ]]
+    run -0 as alice cat mall/out
+    [[ $output == *'no answer to the request within 2 s'*'and is asked no more'*'done after 1 step'* ]]
+
+    # the folder of the checkpoint is not there
+    as alice rm mall/out
+    plan 5 '{"t":0,"nodes":1}' '{"t":1,"nodes":2}' '{"t":2,"nodes":2}' '{"t":3,"nodes":3}' '{"t":4,"nodes":4}'
+    id=$(submit -N1-4 --power=200 -- --plan plan ./stencil 100 100000000 gone/ck 10)
+    until_true 60 out_has 'asked no more'
+    as alice scancel "$id"
+    until_true 30 job_gone "$id"
+    run -0 as alice cat mall/out
+    [[ $output == *'failed in its checkpoint (exit status 1, no checkpoint on disk): started again from the one before'* ]]
+}
+
+@test "killed: a rank, wattlerun, requeued by the administrator: nothing is lost beyond the last checkpoint, nothing stays held" {
+    local id want rc=0
+    want=$(reference 200 2000 60)
+    plan 3 '{"t":0,"nodes":1}' '{"t":1,"nodes":2}' '{"t":2,"nodes":2}' '{"t":30,"nodes":2}'
+    id=$(submit -N1-2 --power=200 -- --plan plan --min-pause 1h --state st ./stencil 200 2000 ck 60)
+    until_true 40 out_has 'goes on at'
+    until_true 20 out_has 'first iteration on 2'
+    # the administrator: the job runs again, from its checkpoint, at the size that it had
+    lab on ctl -- scontrol requeue "$id"
+    until_true 20 job_is "$id" PENDING
+    until_true 30 sets_begin "$id"
+    # a rank: the others don't wait for ever
+    until_true 20 lab on n1 -- pkill -9 -x stencil
+    until_true 90 job_gone "$id"
+    [[ $(job_state "$id") == FAILED ]]
+    # another job goes on where it was
+    id=$(submit -N2 --power=200 -- --state st ./stencil 200 2000 ck 60)
+    until_true 40 job_gone "$id"
+    [[ $(job_state "$id") == COMPLETED ]]
+    as alice grep -q "ranks=2 $want " mall/out
+    [[ $(power_used) == 0 ]]
+}
+# Slurm waits two minutes before it runs a requeued job again.
+sets_begin() {
+    lab on ctl -- scontrol update jobid="$1" starttime=now 2>/dev/null || true
+    job_is "$1" RUNNING
+}

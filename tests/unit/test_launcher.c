@@ -315,15 +315,21 @@ static void test_rates(void)
 
 static void test_rounds(void)
 {
-	/* asked, seconds per call, minus cost, … */
-	double fast[WATTLE_ROUND_N] = { 0, 50e-9, -10e-6 }, slow[WATTLE_ROUND_N] = { 0, 1, -100e-6 }, dear[WATTLE_ROUND_N] = { 0, 1e-6, -1 },
-	       none[WATTLE_ROUND_N] = { 0 }, broken[WATTLE_ROUND_N] = { 0, NAN, NAN };
+	/* asked, seconds per call, minus the least cost, the most */
+	double fast[WATTLE_ROUND_N] = { 0, 50e-9, -10e-6, 10e-6 }, slow[WATTLE_ROUND_N] = { 0, 1, -100e-6, 100e-6 },
+	       dear[WATTLE_ROUND_N] = { 0, 1e-6, -1, 1 }, none[WATTLE_ROUND_N] = { 0 }, broken[WATTLE_ROUND_N] = { 0, NAN, NAN, NAN };
+	/* out of step: waiting is spread over more calls, but for 50 ms at most */
+	double tight[WATTLE_ROUND_N] = { 0, 1e-6, -5e-6, 7e-3 }, uneven[WATTLE_ROUND_N] = { 0, 10e-3, -5e-6, 2e-3 },
+	       lame[WATTLE_ROUND_N] = { 0, 1, -5e-6, 0.3 };
 
 	CHECK_INT(wattle_round_calls(fast), 21);
 	CHECK_INT(wattle_round_calls(slow), 1);
 	CHECK_INT(wattle_round_calls(dear), WATTLE_ROUND_CALLS_MAX);
 	CHECK_INT(wattle_round_calls(none), 1);
 	CHECK_INT(wattle_round_calls(broken), 1);
+	CHECK_INT(wattle_round_calls(tight), WATTLE_ROUND_CALLS_MAX);
+	CHECK_INT(wattle_round_calls(uneven), 6);
+	CHECK_INT(wattle_round_calls(lame), 1);
 }
 
 static const struct test tests[] = {
