@@ -118,7 +118,7 @@ caps_are() {
     [[ $output == *'failed in its checkpoint (exit status 1, no checkpoint on disk): started again from the one before'* ]]
 }
 
-@test "killed: a rank, wattlerun, requeued by the administrator: nothing is lost beyond the last checkpoint, nothing stays held" {
+@test "requeued by the administrator, a rank killed: nothing is lost beyond the last checkpoint, nothing stays held" {
     local id want rc=0
     want=$(reference 200 2000 60)
     plan 3 '{"t":0,"nodes":1}' '{"t":1,"nodes":2}' '{"t":2,"nodes":2}' '{"t":30,"nodes":2}'
