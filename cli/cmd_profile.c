@@ -19,6 +19,13 @@ int wattle_cmd_profile_fit(int argc, char **argv)
 	return fail_without();
 }
 
+int wattle_cmd_profile_refit(int argc, char **argv)
+{
+	(void) argc;
+	(void) argv;
+	return fail_without();
+}
+
 int profile_make(const struct profile_making *making, struct wattle_profile *profile)
 {
 	(void) making;
@@ -29,6 +36,7 @@ int profile_make(const struct profile_making *making, struct wattle_profile *pro
 
 static const struct wattle_command commands[] = {
 	{ "fit", wattle_cmd_profile_fit, "fit a slowdown model to a sweep, and keep it as a profile" },
+	{ "refit", wattle_cmd_profile_refit, "add finished jobs to a profile's sweep, and see what that changes" },
 	{ "watts", wattle_cmd_profile_watts, "the least power that keeps a slowdown, or the cap of least energy" },
 	{ "slowdown", wattle_cmd_profile_slowdown, "the slowdown that a cap makes" },
 	{ "show", wattle_cmd_profile_show, "a profile with its plot" },

@@ -17,6 +17,7 @@
 #include "records.h"
 #include "report.h"
 #include "report_carbon.h"
+#include "report_slowdown.h"
 #include "siteconf.h"
 #include "slurm.h"
 #include "table.h"
@@ -30,6 +31,7 @@ struct part {
 	struct wattle_job_records records;
 	struct wattle_total total;
 	struct report_carbon carbon;
+	struct report_slowdown slowdown;
 };
 
 struct report {
@@ -191,6 +193,7 @@ static void print_part(const struct part *part, const struct report *report)
 		printf("\n");
 		print_total(part);
 	}
+	report_slowdown_print(&part->slowdown);
 	report_carbon_print(&part->carbon);
 	if (so_far(part))
 		printf("The job has not ended: steps that still run are not in this report%s.\n",
@@ -333,6 +336,7 @@ static struct json_object *json_part(const struct part *part)
 	for (size_t i = 0; i < part->records.n_missing; i++)
 		json_object_array_add(list, json_object_new_string(part->records.missing[i]));
 	put(o, "missing_nodes", list);
+	put(o, "slowdown", report_slowdown_json(&part->slowdown));
 	put(o, "carbon", report_carbon_json(&part->carbon));
 	put(o, "bad_lines", json_object_new_int64(part->records.n_bad));
 	json_total(o, &part->total);
@@ -425,7 +429,7 @@ static void print_people(const struct report *report)
 
 struct arguments {
 	bool json, no_slurm;
-	const char *conf, *dir, *nodes, *carbon_dir;
+	const char *conf, *dir, *nodes, *carbon_dir, *baseline, *profile;
 };
 
 /* Why there is nothing to show, and what to do. */
@@ -444,9 +448,13 @@ static int explain_nothing(const struct report *report, const char *dir, const s
 
 static int report_make(struct report *report, const struct wattle_slurm_jobs *jobs, const char *dir, const struct arguments *args)
 {
+	const struct report_baseline_said said = { args->baseline, args->profile, args->conf, dir, args->nodes };
 	struct wattle_err err = WATTLE_ERR_INIT;
+	struct report_baseline baseline;
 	size_t found = 0;
 
+	if (report_baseline_read(&said, &baseline) != 0)
+		return WATTLE_EXIT_FAILED;
 	report->part = calloc(jobs->n, sizeof(*report->part));
 	if (!report->part)
 		return wattle_fail("out of memory");
@@ -469,6 +477,7 @@ static int report_make(struct report *report, const struct wattle_slurm_jobs *jo
 					   part->job->user);
 		wattle_total_job(part->records.record, part->records.n, &part->total);
 		report_carbon_make(&report->intensity, part->job, part->records.record, part->records.n, &part->carbon);
+		report_slowdown_make(&said, &baseline, part->job, part->job->comment, &part->records, &part->total, &part->slowdown);
 		wattle_records_sort(part->records.record, part->records.n);
 		found += part->records.n;
 	}
@@ -483,12 +492,14 @@ static int report_make(struct report *report, const struct wattle_slurm_jobs *jo
 
 int wattle_cmd_report(int argc, char **argv)
 {
-	struct arguments args = { false, false, NULL, NULL, NULL, NULL };
+	struct arguments args = { .json = false };
 	const struct wattle_option options[] = {
 		{ "json", &args.json, NULL, NULL, "print JSON" },
 		{ "conf", NULL, "PATH", &args.conf, "site configuration [" WATTLE_CONF_PATH "]" },
 		{ "report-dir", NULL, "DIR", &args.dir, "where the records lie [report_dir of the site configuration]" },
 		{ "carbon-dir", NULL, "DIR", &args.carbon_dir, "where carbon intensities lie [" WATTLE_FORECAST_CACHE_DIR "]" },
+		{ "baseline", NULL, "TIME|JOBID", &args.baseline, "compare with this run time, such as 75s, or with this job" },
+		{ "profile", NULL, "PROFILE", &args.profile, "compare with this profile [the one that predicted]" },
 		{ "nodes", NULL, "LIST", &args.nodes, "the job's nodes, where Slurm can't be asked" },
 		{ "no-slurm", &args.no_slurm, NULL, NULL, "don't ask Slurm about the job" },
 	};

@@ -51,6 +51,11 @@ static int fail_missing(const char *said, const char *dir)
 
 int profile_open(const struct profile_place *place, const char *said, struct wattle_profile **ret)
 {
+	return profile_open_path(place, said, ret, NULL);
+}
+
+int profile_open_path(const struct profile_place *place, const char *said, struct wattle_profile **ret, char *ret_path)
+{
 	struct wattle_err err = WATTLE_ERR_INIT;
 	char dir[PATH_MAX], path[PATH_MAX];
 	bool stored;
@@ -68,6 +73,8 @@ int profile_open(const struct profile_place *place, const char *said, struct wat
 	/* in the store the file's name is the profile's, whatever a copy says */
 	if (stored)
 		memcpy((*ret)->name, said, strlen(said) + 1);
+	if (ret_path)
+		memcpy(ret_path, path, strlen(path) + 1);
 	return 0;
 }
 

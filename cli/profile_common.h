@@ -17,7 +17,9 @@ struct profile_place {
 	const char *store;  /* --store: a folder of one's own, of any owner */
 };
 
-/* The profile that the user named, by name or by path; the caller frees. On error a line has been printed. */
+/* The profile that the user named, by name or by path; the caller frees. On error a line has been printed. ret_path (PATH_MAX bytes, may be
+ * NULL) gets its file. */
+int profile_open_path(const struct profile_place *place, const char *said, struct wattle_profile **ret, char *ret_path);
 int profile_open(const struct profile_place *place, const char *said, struct wattle_profile **ret);
 
 /* The store's folder. 0, or -errno with err. */
@@ -39,6 +41,7 @@ void profile_plot(const struct wattle_plot *plot, bool ascii);
 int profile_plot_file(const struct wattle_plot *plot, const char *path, struct wattle_err *err);
 
 int wattle_cmd_profile_fit(int argc, char **argv);
+int wattle_cmd_profile_refit(int argc, char **argv);
 int wattle_cmd_profile_show(int argc, char **argv);
 int wattle_cmd_profile_list(int argc, char **argv);
 int wattle_cmd_profile_watts(int argc, char **argv);

@@ -6,6 +6,7 @@
  *
  *   {"name": "nbody", "unit": "s",                            unit of time_s; "1/throughput": compares, but is no time
  *    "sweep": [{"cap_w": 300, "time_s": 61.2, "energy_j": 17100}, …],          may be empty or missing; so may energy_j
+ *    "set_aside": [{"cap_w", "time_s", "energy_j"}, …],       runs that were flagged as outliers and not fitted; may be missing
  *    "scaling": [{"nodes": 1, "throughput": 1757.9, "power_w": 54.8}, …],      may be missing
  *    "fit": {"form": "hyperbolic", "coef": {"a", "b", "c"},   quadratic: {"A", "B", "C", "x0": 1}
  *            "r2", "loo_error_pct", "cap_min_w", "cap_max_w", "time_min_s", "caps", "runs", "usable": true, "why": ""},
@@ -37,6 +38,7 @@ struct wattle_profile {
 	char name[WATTLE_MODEL_NAME_MAX];
 	struct wattle_model model;        /* valid by wattle_model_check */
 	struct wattle_sweep sweep;
+	struct wattle_sweep set_aside;    /* of the same unit; n is mostly 0 */
 	struct wattle_scaling scaling;    /* n may be 0 */
 	struct wattle_provenance provenance;
 };

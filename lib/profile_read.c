@@ -110,35 +110,44 @@ static int take_array(struct json_object *root, const char *key, size_t max, str
 	return 0;
 }
 
-static int take_sweep(struct json_object *root, struct wattle_sweep *ret, struct wattle_err *err)
+/* key is "sweep" or "set_aside", where is what messages call its rows. */
+static int take_runs(struct json_object *root, const char *key, const char *where, struct wattle_sweep *ret, struct wattle_err *err)
 {
 	struct json_object *array;
-	char unit[32];
-	int rc = take_text(root, "profile", "unit", true, unit, sizeof(unit), err);
+	int rc = take_array(root, key, WATTLE_SWEEP_RUNS_MAX, &array, err);
 
-	if (rc == 0)
-		rc = take_array(root, "sweep", WATTLE_SWEEP_RUNS_MAX, &array, err);
 	if (rc < 0)
 		return rc;
-	if (strcmp(unit, "s") != 0 && strcmp(unit, "1/throughput") != 0)
-		return wattle_err_set(err, EINVAL, "unit is \"%s\": \"s\" or \"1/throughput\" is known", unit);
-	ret->relative = strcmp(unit, "s") != 0;
 	ret->n = 0;
 	for (size_t i = 0; array && i < json_object_array_length(array); i++) {
 		struct json_object *o = json_object_array_get_idx(array, i);
 		struct wattle_run *run = &ret->run[ret->n];
 
 		run->energy_j = 0;
-		rc = take_number(o, "sweep[]", "cap_w", true, &run->cap_w, err);
+		rc = take_number(o, where, "cap_w", true, &run->cap_w, err);
 		if (rc == 0)
-			rc = take_number(o, "sweep[]", "time_s", true, &run->time_s, err);
+			rc = take_number(o, where, "time_s", true, &run->time_s, err);
 		if (rc == 0)
-			rc = take_number(o, "sweep[]", "energy_j", false, &run->energy_j, err);
+			rc = take_number(o, where, "energy_j", false, &run->energy_j, err);
 		if (rc < 0)
 			return rc;
 		ret->n++;
 	}
 	return ret->n > 0 ? wattle_sweep_check(ret, err) : 0;
+}
+
+static int take_sweep(struct json_object *root, struct wattle_profile *ret, struct wattle_err *err)
+{
+	char unit[32];
+	int rc = take_text(root, "profile", "unit", true, unit, sizeof(unit), err);
+
+	if (rc < 0)
+		return rc;
+	if (strcmp(unit, "s") != 0 && strcmp(unit, "1/throughput") != 0)
+		return wattle_err_set(err, EINVAL, "unit is \"%s\": \"s\" or \"1/throughput\" is known", unit);
+	ret->sweep.relative = ret->set_aside.relative = strcmp(unit, "s") != 0;
+	rc = take_runs(root, "sweep", "sweep[]", &ret->sweep, err);
+	return rc < 0 ? rc : take_runs(root, "set_aside", "set_aside[]", &ret->set_aside, err);
 }
 
 static int take_scaling(struct json_object *root, struct wattle_scaling *ret, struct wattle_err *err)
@@ -271,7 +280,7 @@ static int take_profile(struct json_object *root, struct wattle_profile *ret, st
 	if (rc == 0 && !wattle_model_name_valid(ret->name))
 		rc = wattle_err_set(err, EINVAL, "name \"%s\": letters, digits, '.', '_' and '-' are taken", ret->name);
 	if (rc == 0)
-		rc = take_sweep(root, &ret->sweep, err);
+		rc = take_sweep(root, ret, err);
 	if (rc == 0)
 		rc = take_scaling(root, &ret->scaling, err);
 	if (rc == 0)

@@ -98,6 +98,8 @@ struct json_object *wattle_profile_json(const struct wattle_profile *profile)
 	json_object_object_add(o, "name", json_object_new_string(profile->name));
 	json_object_object_add(o, "unit", json_object_new_string(profile->sweep.relative ? "1/throughput" : "s"));
 	json_object_object_add(o, "sweep", sweep_json(&profile->sweep));
+	if (profile->set_aside.n > 0)
+		json_object_object_add(o, "set_aside", sweep_json(&profile->set_aside));
 	json_object_object_add(o, "scaling", scaling_json(&profile->scaling));
 	json_object_object_add(o, "fit", wattle_model_json(&profile->model, true, true, ""));
 	json_object_object_add(o, "provenance", provenance_json(&profile->provenance));

@@ -155,6 +155,7 @@ signal() { lab run -- pkill "-$1" -u alice -x wattle; }
     lab run -- install -d -m 1711 /srv/none
     run -1 --separate-stderr sweep "${CAPS[@]}" "${FOM[@]}" --seed "${SEED}7" --dir seven --report-dir /srv/none -- -N1 -w n1 app.sh
     [[ $stderr == *"no result: job "*" has no records in /srv/none: is report_dir shared with this host?"*"the first 3 jobs gave no result"* ]]
+    lab run -- rmdir /srv/none
     run -0 --separate-stderr sweep --resume seven --json
     is_true 'j["done"] == 4 and j["fit"]["usable"]'
     until_true 20 has_jobs "${SEED}7" 4
@@ -163,6 +164,55 @@ signal() { lab run -- pkill "-$1" -u alice -x wattle; }
 @test "a cap under full power as the highest: said" {
     run -0 --separate-stderr sweep --caps 160..340/4 --repeat 1 "${FOM[@]}" --dir eight --form quadratic -- -N1 -w n3 app.sh
     [[ $stderr == *"the highest cap of the sweep, 340 W, is under the node's maximum, 400 W"* ]]
+}
+
+# A sweep of times that scatter by some points, so that a job of just the right length fits in on a slow machine too.
+PROFILE='awk "BEGIN { print \"cap_w,time_s,energy_j\"; for (i = 0; i < 24; i++) { p = 160 + 60 * (i % 5); w = 400 / p - 1
+    print p \",\" 3 * (1 + 0.3 * w) * (1 + 0.07 * (i % 3 - 1)) \",\" 900 } }" >sleep.csv && wattle profile fit sleep.csv -o sleep.json'
+nap() { as alice sbatch --parsable -N1 --exclusive -o /dev/null "${@:2}" --wrap "sleep $1" 2>/dev/null; }
+
+@test "report: predicted and measured; refit: a job joins the profile, an outlier is flagged, nothing shifts unasked" {
+    local good odd base before
+    run -0 as alice sh -c "cd sweeps && $PROFILE"
+    # 20% slower than the least time of 2.79 s, 240 W or so
+    good=$(nap 3.3 -w n1 --slowdown=20% --power-profile=/home/alice/sweeps/sleep.json)
+    odd=$(nap 10 -w n2 --power=280)
+    base=$(nap 3 -w n3)
+    for id in "$good" "$odd" "$base"; do until_true 60 job_gone "$id"; done
+    # against the profile, a time, and a job
+    run -0 --separate-stderr as alice wattle report --json --profile=sweeps/sleep.json "$good"
+    is_true 'abs(j["jobs"][0]["slowdown"]["predicted_pct"] - 20) < 1 and j["jobs"][0]["slowdown"]["profile"] == "sleep"'
+    is_true 'abs(j["jobs"][0]["slowdown"]["measured_pct"] - 100 * (j["jobs"][0]["slowdown"]["time_s"] / 2.79 - 1)) < 0.1'
+    is_true 'abs(j["jobs"][0]["slowdown"]["energy_saved_pct"] - 100 * (1 - j["node_energy_j"] / 900)) < 0.1'
+    run -0 --separate-stderr as alice wattle report --json --baseline=1.5s "$good"
+    is_true 'abs(j["jobs"][0]["slowdown"]["measured_pct"] - 100 * (j["jobs"][0]["slowdown"]["time_s"] / 1.5 - 1)) < 0.1 and j["jobs"][0]["slowdown"]["energy_saved_pct"] is None'
+    run -0 as alice wattle report --baseline="$base" "$good"
+    [[ $output == *"slowdown: predicted 20."?"% by profile sleep, measured "*" of job $base"*"energy: "* || $output == *"slowdown: predicted 19.9% "* ]]
+    # its own profile is in no store: said, with what to do
+    run -0 as alice wattle report "$good"
+    [[ $output == *"by profile sleep, not measured: "*"say --profile=PATH or --baseline=JOBID"* ]]
+    run -0 --separate-stderr as alice wattle report --json "$base"
+    is_true 'j["jobs"][0]["slowdown"] is None'
+    run -1 as alice wattle report --baseline=99999999 "$good"
+    [[ $output == *"Slurm knows no job 99999999"* ]]
+    # refit
+    before=$(as alice cat sweeps/sleep.json)
+    run -0 --separate-stderr as alice wattle profile refit sweeps/sleep.json --job "$good,$odd,$good" --json
+    is_true '[(x["outlier"], x["known"]) for x in j["jobs"]] == [(False, False), (True, False), (False, True)] and j["written"] is None'
+    is_true 'j["new"]["usable"] and j["new"]["runs"] == 25 and j["old"]["runs"] == 24'
+    run -0 as alice wattle profile refit sweeps/sleep.json --job "$good,$odd"
+    [[ $output == *"outlier: kept aside, not fitted"*old*new*"nothing is written: --write"* ]]
+    [[ $(as alice cat sweeps/sleep.json) == "$before" ]]
+    run -0 as alice wattle profile refit sweeps/sleep.json --job "$good,$odd" --write
+    run -0 --separate-stderr as alice wattle profile show sweeps/sleep.json --json
+    is_true 'len(j["sweep"]) == 25 and len(j["set_aside"]) == 1 and j["set_aside"][0]["time_s"] > 9'
+    # both are there: nothing to add; the outlier only when asked for
+    run -1 as alice wattle profile refit sweeps/sleep.json --job "$good,$odd" --write
+    [[ $output == *"none of these jobs adds to profile sleep; nothing is written"* ]]
+    run -0 as alice wattle profile refit sweeps/sleep.json --job "$odd" --outliers -o sweeps/all.json
+    run -0 --separate-stderr as alice wattle profile show sweeps/all.json --json
+    is_true 'len(j["sweep"]) == 26 and "set_aside" not in j'
+    run -2 as alice wattle profile refit sweeps/sleep.json
 }
 
 @test "refused before anything is submitted" {

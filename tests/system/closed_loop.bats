@@ -1,0 +1,119 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck disable=SC2016 # what single quotes hold is expanded on the hosts
+# shellcheck disable=SC2030,SC2031,SC2154 # output, stderr and status are bats's
+# The promise kept: a real MPI program is swept, fitted, run with --slowdown, and is as much slower as was said.
+# Takes five minutes on a machine with idle cores; on one Slurm, as what it proves is not Slurm's.
+
+bats_require_minimum_version 1.5.0
+load node.bash
+
+PAIRS=5
+PAIRS_MAX=14      # with those that a busy machine spoilt
+IDLE_MIN_PCT=15   # of the machine, over a pair: nodes are throttled, so idle time must remain
+TARGET_PCT=10
+POINTS=3
+
+setup_file() {
+    # two nodes take up to 60% of a CPU, and a busy machine has pairs repeated
+    export BATS_TEST_TIMEOUT=1200
+    [[ ${WATTLE_LAB_SLURM:-native} == native ]] || return 0
+    clean_up
+    boot_values
+    lab run --user alice -- sh -c 'mkdir -p loop && cat >loop/nbody.c' <"${BATS_TEST_DIRNAME%/*}/apps/nbody.c"
+    as alice sh -c 'cd loop && mpicc -O2 -o nbody nbody.c -lm'
+}
+teardown_file() { as alice rm -rf loop; }
+teardown() { [[ ${WATTLE_LAB_SLURM:-native} != native ]] || clean_up; }
+
+native_only() { [[ ${WATTLE_LAB_SLURM:-native} == native ]] || skip "n/a: shown once, on the native Slurm"; }
+
+json() { python3 -c 'import json,sys; j=json.loads(sys.argv[1]); print(eval(sys.argv[2]))' "$output" "$1"; }
+# Idle and all jiffies of the machine.
+jiffies() { awk '/^cpu / { print $5 + $6, $2 + $3 + $4 + $5 + $6 + $7 + $8 + $9; exit }' /proc/stat; }
+
+JOB=(-N2 --ntasks-per-node=1 --exclusive -w 'n[1-2]')
+# Prints the job's number once it is over.
+run_job() { # STEPS SBATCH-ARGS…
+    local id steps=$1
+    shift
+    id=$(as alice sbatch --parsable -D /home/alice/loop -o /dev/null "${JOB[@]}" "$@" --wrap "srun ./nbody 3000 $steps" 2>/dev/null)
+    until_true 300 job_gone "$id"
+    echo "$id"
+}
+# Seconds and joules of a job, as its report has them; $2: more words for it.
+measured() {
+    run -0 --separate-stderr as alice wattle report --json "$@"
+    json '"%.3f %.1f" % ([s["elapsed_s"] for s in j["jobs"][0]["steps"] if s["step"] == "batch"][0], j["node_energy_j"])'
+}
+
+@test "an MPI program is swept and fitted" {
+    native_only
+    local steps id time_s
+    # so many steps that a run takes about 15 s at full power
+    id=$(run_job 40)
+    read -r time_s _ < <(measured "$id")
+    steps=$(awk -v t="$time_s" 'BEGIN { printf "%d", 40 * 15.5 / t + 1 }')
+    echo "$steps" >"$BATS_FILE_TMPDIR/steps"
+    # half of it is enough for the sweep: slowdown is a ratio
+    run -0 --separate-stderr as alice sh -c 'cd loop && exec wattle sweep --caps 45%..100%/5 --repeat 2 --name nbody --json -- "$@"' sh \
+        "${JOB[@]}" --wrap "srun ./nbody 3000 $((steps / 2))"
+    python3 - "$output" <<'PY'
+import json, sys
+j = json.loads(sys.argv[1])
+print({k: j["fit"][k] for k in ("coef", "r2", "loo_error_pct", "usable", "why")}, [(r["cap_w"], r["time_s"]) for r in j["runs"]])
+sys.exit(not (j["done"] == 10 and j["fit"]["usable"] and j["fit"]["cap_max_w"] == 400))
+PY
+    # named by the site, as --power-profile wants it
+    lab run -- install -m 644 /home/alice/nbody.sweep/nbody.json /etc/wattle/profiles/nbody.json 2>/dev/null ||
+        lab run -- install -m 644 /home/alice/loop/nbody.sweep/nbody.json /etc/wattle/profiles/nbody.json
+}
+
+@test "--slowdown=10% makes it 10% slower, and saves energy: $PAIRS pairs in turn" {
+    native_only
+    local steps full capped pair idle0 all0 idle1 all1 idle_pct spoilt=0 good=0 full_s full_j capped_s capped_j rows=''
+    steps=$(<"$BATS_FILE_TMPDIR/steps")
+    for ((pair = 1; pair <= PAIRS_MAX && good < PAIRS; pair++)); do
+        read -r idle0 all0 < <(jiffies)
+        if ((pair % 2)); then
+            full=$(run_job "$steps")
+            capped=$(run_job "$steps" --slowdown=$TARGET_PCT% --power-profile=nbody)
+        else
+            capped=$(run_job "$steps" --slowdown=$TARGET_PCT% --power-profile=nbody)
+            full=$(run_job "$steps")
+        fi
+        read -r idle1 all1 < <(jiffies)
+        idle_pct=$((100 * (idle1 - idle0) / (all1 - all0)))
+        read -r full_s full_j < <(measured "$full")
+        read -r capped_s capped_j < <(measured "$capped")
+        echo "# pair $pair: $full_s s and $full_j J in full, $capped_s s and $capped_j J capped, machine $idle_pct% idle" >&3
+        if ((idle_pct < IDLE_MIN_PCT)); then
+            spoilt=$((spoilt + 1))
+            continue
+        fi
+        good=$((good + 1))
+        rows+="$full_s $full_j $capped_s $capped_j"$'\n'
+    done
+    echo "# $good pairs count, $spoilt were repeated since the machine had less than $IDLE_MIN_PCT% idle time" >&3
+    if ((good < PAIRS)); then
+        echo "the machine was busy with something else: only $good of $PAIRS pairs in $PAIRS_MAX count; run this again on an idle one" >&2
+        return 1
+    fi
+    # the report says the same of the last pair
+    run -0 --separate-stderr as alice wattle report --json "$capped" --baseline="$full"
+    [[ $(json 'abs(j["jobs"][0]["slowdown"]["measured_pct"] - 100 * ('"$capped_s / $full_s"' - 1)) < 0.1 and j["jobs"][0]["slowdown"]["profile"] == "nbody" and abs(j["jobs"][0]["slowdown"]["predicted_pct"] - '$TARGET_PCT') < 1') == True ]]
+    run -0 as alice wattle report "$capped"
+    [[ $output == *"slowdown: predicted "*"% by profile nbody, measured "* ]]
+    lab run -- rm -f /etc/wattle/profiles/nbody.json
+    python3 - "$rows" $TARGET_PCT $POINTS <<'PY'
+import statistics, sys
+rows = [list(map(float, r.split())) for r in sys.argv[1].split("\n") if r]
+target, points = float(sys.argv[2]), float(sys.argv[3])
+slow = [100 * (c / f - 1) for f, _, c, _ in rows]
+saved = [100 * (1 - cj / fj) for _, fj, _, cj in rows]
+print(f"slowdown {[round(s, 1) for s in slow]}: median {statistics.median(slow):.2f}%, wanted {target} +- {points}; "
+      f"energy saved {[round(s, 1) for s in saved]}: median {statistics.median(saved):.1f}%")
+sys.exit(not (abs(statistics.median(slow) - target) <= points and statistics.median(saved) > 0
+              and statistics.median(f for f, *_ in rows) >= 14))
+PY
+}
