@@ -10,7 +10,8 @@ load node.bash
 
 PAIRS=5
 PAIRS_MAX=14      # with those that a busy machine spoilt
-IDLE_MIN_PCT=15   # of the machine, over a pair: nodes are throttled, so idle time must remain
+SWEEPS_MAX=3
+IDLE_MIN_PCT=${WATTLE_IDLE_MIN_PCT-15} # of the machine, over a pair: nodes are throttled, so idle time must remain
 TARGET_PCT=10
 POINTS=3
 
@@ -23,7 +24,10 @@ setup_file() {
     lab run --user alice -- sh -c 'mkdir -p loop && cat >loop/nbody.c' <"${BATS_TEST_DIRNAME%/*}/apps/nbody.c"
     as alice sh -c 'cd loop && mpicc -O2 -o nbody nbody.c -lm'
 }
-teardown_file() { as alice rm -rf loop; }
+teardown_file() {
+    as alice rm -rf loop
+    lab run -- rm -f /etc/wattle/profiles/nbody.json
+}
 teardown() { [[ ${WATTLE_LAB_SLURM:-native} != native ]] || clean_up; }
 
 native_only() { [[ ${WATTLE_LAB_SLURM:-native} == native ]] || skip "n/a: shown once, on the native Slurm"; }
@@ -33,11 +37,13 @@ json() { python3 -c 'import json,sys; j=json.loads(sys.argv[1]); print(eval(sys.
 jiffies() { awk '/^cpu / { print $5 + $6, $2 + $3 + $4 + $5 + $6 + $7 + $8 + $9; exit }' /proc/stat; }
 
 JOB=(-N2 --ntasks-per-node=1 --exclusive -w 'n[1-2]')
+# A rank that waits for a throttled one must not spend its own share of time on that.
+program() { echo "cd loop; export OMPI_MCA_mpi_yield_when_idle=1; srun ./nbody 3000 $1"; }
 # Prints the job's number once it is over.
 run_job() { # STEPS SBATCH-ARGS…
     local id steps=$1
     shift
-    id=$(as alice sbatch --parsable -D /home/alice/loop -o /dev/null "${JOB[@]}" "$@" --wrap "srun ./nbody 3000 $steps" 2>/dev/null)
+    id=$(as alice sbatch --parsable -D /home/alice -o /dev/null "${JOB[@]}" "$@" --wrap "$(program "$steps")" 2>/dev/null)
     until_true 300 job_gone "$id"
     echo "$id"
 }
@@ -49,29 +55,37 @@ measured() {
 
 @test "an MPI program is swept and fitted" {
     native_only
-    local steps id time_s
-    # so many steps that a run takes about 15 s at full power
+    local steps id time_s round idle0 all0 idle1 all1 idle_pct
+    # so many steps that a run takes about 15 s at full power, for now
     id=$(run_job 40)
     read -r time_s _ < <(measured "$id")
     steps=$(awk -v t="$time_s" 'BEGIN { printf "%d", 40 * 15.5 / t + 1 }')
-    echo "$steps" >"$BATS_FILE_TMPDIR/steps"
-    # half of it is enough for the sweep: slowdown is a ratio
-    run -0 --separate-stderr as alice sh -c 'cd loop && exec wattle sweep --caps 45%..100%/5 --repeat 2 --name nbody --json -- "$@"' sh \
-        "${JOB[@]}" --wrap "srun ./nbody 3000 $((steps / 2))"
-    python3 - "$output" <<'PY'
-import json, sys
-j = json.loads(sys.argv[1])
-print({k: j["fit"][k] for k in ("coef", "r2", "loo_error_pct", "usable", "why")}, [(r["cap_w"], r["time_s"]) for r in j["runs"]])
-sys.exit(not (j["done"] == 10 and j["fit"]["usable"] and j["fit"]["cap_max_w"] == 400))
-PY
+    # Less is enough for the sweep, more often: slowdown is a ratio. One that a busy machine spoilt bears no model, or should not.
+    for ((round = 1; round <= SWEEPS_MAX; round++)); do
+        read -r idle0 all0 < <(jiffies)
+        run --separate-stderr as alice sh -c 'exec wattle sweep --caps 45%..100%/5 --repeat 3 --json "$@"' sh --name nbody --dir "loop/$round" -- \
+            "${JOB[@]}" --wrap "$(program $((steps * 2 / 5)))"
+        read -r idle1 all1 < <(jiffies)
+        idle_pct=$((100 * (idle1 - idle0) / (all1 - all0)))
+        echo "# sweep $round: exit $status, machine $idle_pct% idle" >&3
+        printf '%s\n' "$output" "$stderr"
+        if ((status == 0 && idle_pct >= IDLE_MIN_PCT)); then break; fi
+    done
+    if ((round > SWEEPS_MAX)); then
+        echo "no sweep of $SWEEPS_MAX bears a model on a machine that was $IDLE_MIN_PCT% idle: run this again on an idle one" >&2
+        return 1
+    fi
+    [[ $(json 'j["done"] == 15 and j["fit"]["usable"] and j["fit"]["cap_max_w"] == 400') == True ]]
     # named by the site, as --power-profile wants it
-    lab run -- install -m 644 /home/alice/nbody.sweep/nbody.json /etc/wattle/profiles/nbody.json 2>/dev/null ||
-        lab run -- install -m 644 /home/alice/loop/nbody.sweep/nbody.json /etc/wattle/profiles/nbody.json
+    lab run -- install -m 644 "/home/alice/loop/$round/nbody.json" /etc/wattle/profiles/nbody.json
+    # and from its fastest run how many steps take 16 s
+    json "int($((steps * 2 / 5)) * 16.5 / j['fit']['time_min_s']) + 1" >"$BATS_FILE_TMPDIR/steps"
 }
 
 @test "--slowdown=10% makes it 10% slower, and saves energy: $PAIRS pairs in turn" {
     native_only
     local steps full capped pair idle0 all0 idle1 all1 idle_pct spoilt=0 good=0 full_s full_j capped_s capped_j rows=''
+    [[ -e $BATS_FILE_TMPDIR/steps ]] || { echo "there is no profile: the sweep failed" >&2 && return 1; }
     steps=$(<"$BATS_FILE_TMPDIR/steps")
     for ((pair = 1; pair <= PAIRS_MAX && good < PAIRS; pair++)); do
         read -r idle0 all0 < <(jiffies)
@@ -104,7 +118,6 @@ PY
     [[ $(json 'abs(j["jobs"][0]["slowdown"]["measured_pct"] - 100 * ('"$capped_s / $full_s"' - 1)) < 0.1 and j["jobs"][0]["slowdown"]["profile"] == "nbody" and abs(j["jobs"][0]["slowdown"]["predicted_pct"] - '$TARGET_PCT') < 1') == True ]]
     run -0 as alice wattle report "$capped"
     [[ $output == *"slowdown: predicted "*"% by profile nbody, measured "* ]]
-    lab run -- rm -f /etc/wattle/profiles/nbody.json
     python3 - "$rows" $TARGET_PCT $POINTS <<'PY'
 import statistics, sys
 rows = [list(map(float, r.split())) for r in sys.argv[1].split("\n") if r]
@@ -114,6 +127,6 @@ saved = [100 * (1 - cj / fj) for _, fj, _, cj in rows]
 print(f"slowdown {[round(s, 1) for s in slow]}: median {statistics.median(slow):.2f}%, wanted {target} +- {points}; "
       f"energy saved {[round(s, 1) for s in saved]}: median {statistics.median(saved):.1f}%")
 sys.exit(not (abs(statistics.median(slow) - target) <= points and statistics.median(saved) > 0
-              and statistics.median(f for f, *_ in rows) >= 14))
+              and statistics.median(f for f, *_ in rows) >= 15))
 PY
 }
