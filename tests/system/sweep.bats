@@ -24,6 +24,8 @@ APP
 }
 teardown_file() { as alice rm -rf sweeps; }
 teardown() {
+    as alice sh -c 'rm -f sweeps/fail-*'
+    lab run -- rm -rf /srv/none
     lab on ctl -- sh -c '[ ! -e /etc/wattle/was ] || mv /etc/wattle/was /etc/wattle/wattle.conf'
     clean_up
 }
@@ -155,7 +157,6 @@ signal() { lab run -- pkill "-$1" -u alice -x wattle; }
     lab run -- install -d -m 1711 /srv/none
     run -1 --separate-stderr sweep "${CAPS[@]}" "${FOM[@]}" --seed "${SEED}7" --dir seven --report-dir /srv/none -- -N1 -w n1 app.sh
     [[ $stderr == *"no result: job "*" has no records in /srv/none: is report_dir shared with this host?"*"the first 3 jobs gave no result"* ]]
-    lab run -- rmdir /srv/none
     run -0 --separate-stderr sweep --resume seven --json
     is_true 'j["done"] == 4 and j["fit"]["usable"]'
     until_true 20 has_jobs "${SEED}7" 4
