@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "mpi_rounds.h"
 
-#define PER_CALL_S 0.5e-6
+#define PER_CALL_S 0.1e-6
 #define SHARE 1e-3
 #define LATE_S 50e-3
 

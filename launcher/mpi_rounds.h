@@ -19,7 +19,7 @@ enum {
 	WATTLE_ROUND_N
 };
 
-/* Calls until the next round: so many that a round costs at most 0.5 us a call, or 0.1% of the time between calls; and that ranks which
+/* Calls until the next round: so many that a round costs at most 0.1 us a call, or 0.1% of the time between calls; and that ranks which
  * are not in step lose no more than that by waiting, as long as it keeps an answer back by no more than 50 ms. 1 to
  * WATTLE_ROUND_CALLS_MAX; the bound limits how late an answer comes after a program has become slower. Pure.
  *
