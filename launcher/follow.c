@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -278,6 +279,7 @@ static void leave_for(struct wattle_run *run, const struct wattle_choice *next)
 	struct wattle_err err = WATTLE_ERR_INIT;
 	struct wattle_state *s = &run->state;
 	bool pause = next->phase == WATTLE_PHASE_PAUSE;
+	pid_t script = getppid();
 
 	if (pause)
 		handover.begin_s = (int64_t) ceil(wattle_course_utc(run, next->until_s));
@@ -298,13 +300,18 @@ static void leave_for(struct wattle_run *run, const struct wattle_choice *next)
 	snprintf(job, sizeof(job), "JobId=%u", run->job_id);
 	snprintf(id, sizeof(id), "%u", run->job_id);
 	wattle_handover_format(&handover, run->comment, comment + strlen(comment), sizeof(comment) - strlen(comment));
+	/* proctrack/linuxproc ends the batch script and may lose sight of us then */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (wattle_scontrol(update, &err) == 0 && wattle_scontrol(requeue, &err) == 0) {
 		struct timespec t = { REQUEUE_WAIT_S, 0 };
 
 		fflush(NULL);
 		nanosleep(&t, NULL); /* SIGTERM is blocked, and SIGKILL is what ends us */
+		if (getppid() != script)
+			_exit(1); /* this run of the job is over, whatever has kept us: the next one is another's */
 		wattle_err_set(&err, ETIMEDOUT, "this run of the job was not ended within %d s", REQUEUE_WAIT_S);
 	}
+	prctl(PR_SET_PDEATHSIG, 0);
 	run->can_resize = false;
 	snprintf(run->why_not, sizeof(run->why_not), "the job could not be requeued: %.200s", err.text);
 	wattle_run_say(run, "%s", run->why_not);
