@@ -108,6 +108,9 @@ int wattle_carbon_size(const struct wattle_carbon_decision *carbon, struct wattl
 {
 	if (carbon->mode != WATTLE_CARBON_SCALE)
 		return 0;
+	/* The prediction was for other watts, and a plan has no one slowdown. */
+	if (decision->watts_w != carbon->watts_w)
+		decision->profile[0] = '\0';
 	decision->watts_w = carbon->watts_w;
 	return wattle_decision_resize(decision, carbon->nodes, carbon->nodes, err);
 }

@@ -112,7 +112,7 @@ int wattle_slowdown_parse(const char *text, double *ret_pct, struct wattle_err *
 	if (number.digits == 0)
 		return wattle_err_set(err, ERANGE, "a slowdown of 0 leaves nothing to save: say a percentage such as 5%%");
 	if (pct < 1 && !*rest)
-		return wattle_err_set(err, EINVAL, "slowdown %g is a percentage: did you mean %g%%?", pct, 100 * pct);
+		return wattle_err_set(err, EINVAL, "%g is a fraction, a slowdown is a percentage: did you mean %g%%?", pct, 100 * pct);
 	if (pct > 1000)
 		return wattle_err_set(err, ERANGE, "a slowdown of %g%% is out of range: at most 1000%%", pct);
 	*ret_pct = pct;

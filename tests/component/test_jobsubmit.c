@@ -398,7 +398,7 @@ static void test_slowdown(void)
 	s.desc.script = stub_string("#!/bin/sh\n#SBATCH --power=250W\n");
 	expect_answer(&s, "wattle: 250 W/node x 4 (slowdown 22.8%, profile nbody; 5% can't be kept under the ceiling of 250 W)");
 	make_slowdown(&s, "0.05", "nbody", 4);
-	expect_refusal(&s, "wattle: slowdown: slowdown 0.05 is a percentage: did you mean 5%?");
+	expect_refusal(&s, "wattle: slowdown: 0.05 is a fraction, a slowdown is a percentage: did you mean 5%?");
 	make_slowdown(&s, "5%", "nbody", 4);
 	s.desc.licenses = stub_string("power:1344");
 	expect_answer(&s, "wattle: 336 W/node x 4 (slowdown 4.9%, profile nbody)");

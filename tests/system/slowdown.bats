@@ -92,7 +92,7 @@ refused() {
 }
 
 @test "refused, with what to do" {
-    refused 'slowdown 0.05 is a percentage: did you mean 5%?' --slowdown=0.05
+    refused '0.05 is a fraction, a slowdown is a percentage: did you mean 5%?' --slowdown=0.05
     refused 'is no slowdown' --slowdown=300W
     refused "no profile has the job's name, and there is no default one: say --power-profile=NAME; there are: bend, line" --slowdown=5%
     refused 'there is no profile bent; there are: bend, line; a file of your own is named with its path' --slowdown=5% --power-profile=bent

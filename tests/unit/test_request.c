@@ -29,7 +29,7 @@ static void test_slowdown(void)
 	CU_ASSERT(r.slowdown_pct == 5 && !wattle_request_empty(&r) && wattle_request_names_watts(&r));
 	CHECK_INT(wattle_request_set(&r, "slowdown", "7.5", &err), 0);
 	CHECK_INT(wattle_request_set(&r, "slowdown", "0.05", &err), -EINVAL);
-	CHECK_STRING(err.text, "slowdown: slowdown 0.05 is a percentage: did you mean 5%?");
+	CHECK_STRING(err.text, "slowdown: 0.05 is a fraction, a slowdown is a percentage: did you mean 5%?");
 	CHECK_INT(wattle_request_set(&r, "slowdown", "0", &err), -ERANGE);
 	CHECK_INT(wattle_request_set(&r, "slowdown", "nan", &err), -EINVAL);
 	CU_ASSERT(r.slowdown_pct == 7.5);
