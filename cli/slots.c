@@ -11,6 +11,7 @@
 #define FIELDS 6
 #define NO_LIMIT_S 86400 /* a job without a time limit counts for a day */
 #define FIELD_MAX 1024
+#define HORIZON_S (7 * INT64_C(86400)) /* of 5-minute slots the file has room for just that */
 
 struct job {
 	int64_t begin_s, end_s;
@@ -81,7 +82,7 @@ static bool read_job(const char *line, size_t len, const struct wattle_siteconf 
 void slots_from_squeue(const char *text, const struct wattle_siteconf *conf, int64_t now_s, int64_t epoch_s, uint32_t slot_s,
 		       struct wattle_slotload *ret, uint32_t *ret_jobs)
 {
-	int64_t last_s = now_s, offset_s;
+	int64_t last_s = now_s, end_s = now_s + (conf->carbon.delay_max_s > HORIZON_S ? conf->carbon.delay_max_s : HORIZON_S), offset_s;
 	struct job job;
 
 	memset(ret, 0, sizeof(*ret));
@@ -90,6 +91,9 @@ void slots_from_squeue(const char *text, const struct wattle_siteconf *conf, int
 	for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n')
 		if (read_job(line, strcspn(line, "\n"), conf, now_s, &job) && job.end_s > last_s)
 			last_s = job.end_s;
+	/* else one user's job of some years would make everybody's slots too long to tell one time from another */
+	if (last_s > end_s)
+		last_s = end_s;
 	while ((last_s - now_s) / slot_s + 2 > WATTLE_SLOTLOAD_MAX)
 		slot_s *= 2;
 	offset_s = (now_s - epoch_s) % slot_s;

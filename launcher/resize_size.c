@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define NODES_MAX 1000000u
 #define CPUS_MAX 100000u
@@ -30,6 +31,20 @@ static uint32_t least(const char *list)
 		list = *end ? end + 1 : end;
 	}
 	return min;
+}
+
+/* Slurm's text, with blanks or, in newer versions, '_' between the words. */
+static bool says(const char *reason, const char *text)
+{
+	for (; *reason && *text; reason++, text++)
+		if (*reason != *text && !(*reason == '_' && *text == ' '))
+			return false;
+	return !*text && (!*reason || *reason == ' ');
+}
+
+bool wattle_resize_may(const struct wattle_job *job)
+{
+	return strcmp(job->state, "PENDING") == 0 && (says(job->reason, "job requeued in held state") || says(job->reason, "JobHeldUser"));
 }
 
 int wattle_resize_size(const struct wattle_handover *asked, const struct wattle_grant *grant, const struct wattle_job *job, uint32_t nodes_before,

@@ -4,6 +4,7 @@
 
 /* What wattle-resize says to scontrol; pure. */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "grant.h"
@@ -14,6 +15,10 @@ struct wattle_size {
 	uint32_t nodes, tasks, cpus;
 	int64_t time_limit_min; /* 0: leave it */
 };
+
+/* True for a job that its own requeue or its user holds: what any user may release. One that an administrator holds, or that Slurm
+ * held because it could not be started, is not ours to let go, though SlurmUser could. */
+bool wattle_resize_may(const struct wattle_job *job);
 
 /* The nodes asked for, held within the grant's range (grant NULL: the nodes that the job had); tasks and CPUs in proportion, as many a
  * node as the job had: cpus_per_node is Slurm's list of its last run, such as "4(x2),2", of which the least counts. The time limit is

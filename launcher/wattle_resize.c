@@ -26,6 +26,7 @@
 #define SETTLE_MS 2100       /* slurmd 24.11 refuses a job within the second in which it ended, 22.05 takes its prolog for done */
 #define PUT_OFF_S 3          /* a begin later than asked for by more than this is Slurm's own delay of a requeued job */
 #define WATCH_S 10
+#define LET_GO_MAX_S 600     /* a slurmctld that restarts answers again within */
 
 struct work {
 	uint32_t job_id, nodes_before;
@@ -65,6 +66,9 @@ static bool read_environment(struct work *work)
 
 	if (!comment || !cpus || !wattle_handover_parse(comment, &work->asked))
 		return false;
+	/* to scontrol the id of one task or component may mean all of them, those that an administrator holds, too */
+	if (getenv("SLURM_ARRAY_JOB_ID") || getenv("SLURM_HET_JOB_ID"))
+		return false;
 	if (!number("SLURM_JOB_ID", &work->job_id) || !number("SLURM_JOB_NUM_NODES", &work->nodes_before))
 		return false;
 	/* the requeue itself may be counted already */
@@ -95,8 +99,7 @@ static int wait_until_held(const struct work *work, struct wattle_job *ret, stru
 		if (pause_ms < 2000)
 			pause_ms += pause_ms / 4;
 	}
-	/* "job requeued in held state", and JobHeldUser, which a user may release, too; not JobHeldAdmin */
-	return strstr(ret->reason, "requeue") || strstr(ret->reason, "JobHeldUser") ? 0 : -ECANCELED;
+	return wattle_resize_may(ret) ? 0 : -ECANCELED;
 }
 
 static int set_begin(const char *job, int64_t begin_s, struct wattle_err *err)
@@ -140,6 +143,25 @@ static void see_it_off(const struct work *work, const char *job, int64_t begin_s
 	}
 }
 
+/* A job that nobody lets go waits for ever: so again and again, as long as it is ours to let go. */
+static int let_go(const struct work *work, const char *const *release, struct wattle_err *err)
+{
+	time_t until = time(NULL) + LET_GO_MAX_S;
+	struct wattle_job now;
+
+	while (wattle_scontrol(release, err) < 0) {
+		int rc;
+
+		if (time(NULL) >= until)
+			return -EIO;
+		nap_ms(5000);
+		rc = wattle_job_ask(work->job_id, &now, NULL);
+		if (rc == -ENOENT || (rc == 0 && !wattle_resize_may(&now)))
+			return 0;
+	}
+	return 0;
+}
+
 static int resize(const struct work *work, struct wattle_err *err)
 {
 	struct wattle_job now;
@@ -154,6 +176,10 @@ static int resize(const struct work *work, struct wattle_err *err)
 	snprintf(id, sizeof(id), "%u", work->job_id);
 	snprintf(job, sizeof(job), "JobId=%u", work->job_id);
 	nap_ms(SETTLE_MS);
+	/* an administrator may have held it meanwhile, and our release would outrank him */
+	rc = wait_until_held(work, &now, err);
+	if (rc < 0)
+		return rc == -ECANCELED ? 0 : rc;
 	begin_s = work->asked.begin_s;
 	if (wattle_resize_size(&work->asked, work->granted ? &work->grant : NULL, &now, work->nodes_before, work->cpus_per_node,
 			       begin_s > time(NULL) ? begin_s : time(NULL), &size) < 0)
@@ -163,7 +189,7 @@ static int resize(const struct work *work, struct wattle_err *err)
 	/* a job whose size was refused runs on with the one it had: nobody else would ever release it */
 	if (set_begin(job, begin_s, rc < 0 ? NULL : err) < 0 && rc == 0)
 		rc = -EIO;
-	if (wattle_scontrol(release, rc < 0 ? NULL : err) < 0 && rc == 0)
+	if (let_go(work, release, rc < 0 ? NULL : err) < 0 && rc == 0)
 		rc = -EIO;
 	see_it_off(work, job, begin_s);
 	return rc;

@@ -229,7 +229,9 @@ static void look_at_slurm(struct wattle_run *run)
 	/* the plan's, if any, has its margin taken off */
 	if (job.deadline_s && (!(run->deadline_s > 0) || (double) job.deadline_s < run->deadline_s))
 		run->deadline_s = (double) job.deadline_s;
-	if (!job.requeue)
+	if (getenv("SLURM_ARRAY_JOB_ID") || getenv("SLURM_HET_SIZE"))
+		snprintf(run->why_not, sizeof(run->why_not), "a task of an array or a component of a heterogeneous job keeps its size");
+	else if (!job.requeue)
 		snprintf(run->why_not, sizeof(run->why_not), "the job may not be requeued (sbatch --requeue)");
 	else if (!epilog)
 		snprintf(run->why_not, sizeof(run->why_not), "this cluster's EpilogSlurmctld is not wattle-resize");

@@ -145,3 +145,20 @@ sets_begin() {
     lab on ctl -- scontrol update jobid="$1" starttime=now 2>/dev/null || true
     job_is "$1" RUNNING
 }
+
+@test "wattle-resize lets go nobody's job but the one: a task that an administrator holds stays held" {
+    local id
+    id=$(as alice sbatch --parsable -H -N1 --power=100 --array=1-3 --comment='wattle:v1 run=0 nodes=1 begin=0' -o /dev/null \
+        --wrap='sleep 300' 2>/dev/null)
+    lab on ctl -- scontrol hold "${id}_1"
+    lab on ctl -- scontrol release "${id}_2" "${id}_3"
+    until_true 30 job_is "${id}_3" RUNNING
+    # to scontrol the number of the last task is that of the whole array
+    as alice scontrol requeuehold "${id}_3"
+    until_true 60 job_is "${id}_3" PENDING
+    # a helper that takes it for its own does so within a few seconds
+    sleep 6
+    job_is "${id}_1" PENDING
+    job_is "${id}_3" PENDING
+    [[ $(lab on ctl -- squeue -h -j "${id}_1" -o %r) == JobHeldAdmin ]]
+}

@@ -48,10 +48,19 @@ static void test_limits(void)
 	snprintf(text, sizeof(text), "BeginTime|%lld|UNLIMITED|power:600|N/A|2\n", (long long) NOW + 1500);
 	CHECK_INT(jobs_of(text), 1);
 	CHECK_INT(wattle_slotload_most(&load, NOW + 80000, NOW + 80001), 600);
-	snprintf(text, sizeof(text), "BeginTime|%lld|40-00:00:00|power:600|N/A|2\n", (long long) NOW + 1500);
-	CHECK_INT(jobs_of(text), 1);
+	/* no single job makes everybody's slots longer: what is far away is left out */
+	snprintf(text, sizeof(text), "BeginTime|%lld|3000-00:00:00|power:600|N/A|2\nBeginTime|%lld|1:00:00|power:300|N/A|1\n",
+		 (long long) NOW + 1500, (long long) NOW + 9 * 365 * 86400);
+	CHECK_INT(jobs_of(text), 2);
+	CHECK_INT(load.slot_s, 900);
+	CU_ASSERT(load.n <= WATTLE_SLOTLOAD_MAX);
+	CHECK_INT(wattle_slotload_most(&load, NOW + 6 * 86400, NOW + 6 * 86400 + 1), 600);
+	/* a site that puts jobs off for longer gets longer slots, if it must */
+	conf.carbon.delay_max_s = 30 * 86400;
+	CHECK_INT(jobs_of(text), 2);
 	CU_ASSERT(load.n <= WATTLE_SLOTLOAD_MAX && load.slot_s > 900);
-	CHECK_INT(wattle_slotload_most(&load, NOW + 39 * 86400, NOW + 39 * 86400 + 1), 600);
+	CHECK_INT(wattle_slotload_most(&load, NOW + 29 * 86400, NOW + 29 * 86400 + 1), 600);
+	conf.carbon.delay_max_s = 86400;
 	CHECK_INT(jobs_of(""), 0);
 	CHECK_INT(load.n, 1);
 }

@@ -231,6 +231,30 @@ static void test_resize_size(void)
 	CHECK_INT(wattle_resize_size(&asked, &grant, &job, 0, "4", 1000, &size), -EINVAL);
 }
 
+static void test_resize_may(void)
+{
+	static const char *const ours[] = { "job requeued in held state", "job_requeued_in_held_state", "JobHeldUser" };
+	static const char *const others[] = {
+		"JobHeldAdmin", "launch failed requeued held", "launch_failed_requeued_held", "job requeued in special exit state",
+		"job requeued in held states", "BeginTime", "None", "", "job requeued in held",
+	};
+	struct wattle_job job = { .state = "PENDING" };
+
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
+		snprintf(job.reason, sizeof(job.reason), "%s", ours[i]);
+		CU_ASSERT_TRUE(wattle_resize_may(&job));
+		snprintf(job.reason, sizeof(job.reason), "%s   ", ours[i]);
+		CU_ASSERT_TRUE(wattle_resize_may(&job));
+	}
+	snprintf(job.state, sizeof(job.state), "RUNNING");
+	CU_ASSERT_FALSE(wattle_resize_may(&job));
+	snprintf(job.state, sizeof(job.state), "PENDING");
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		snprintf(job.reason, sizeof(job.reason), "%s", others[i]);
+		CU_ASSERT_FALSE(wattle_resize_may(&job));
+	}
+}
+
 static void test_job(void)
 {
 	struct wattle_job job;
@@ -339,6 +363,7 @@ static const struct test tests[] = {
 	{ "deadline before carbon", test_choose },
 	{ "words in the comment", test_handover },
 	{ "the next size", test_resize_size },
+	{ "whose hold it is", test_resize_may },
 	{ "a line of squeue", test_job },
 	{ "the status file's line", test_status },
 	{ "state from run to run", test_state },
