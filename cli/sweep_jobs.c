@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cleanup.h"
 #include "program.h"
@@ -165,11 +166,13 @@ static uint32_t first_number(const char *text)
 int sweep_find_lost(struct sweep *sweep, struct sweep_run *run, struct wattle_err *err)
 {
 	cleanup_free char *queued = NULL, *accounted = NULL;
-	char name[160], by_name[180];
-	const char *squeue[] = { "--noheader", "--format=%i", by_name, NULL };
-	const char *sacct[] = { "-X", "-n", "-P", "-o", "JobIDRaw", "-S", "now-30days", by_name, NULL };
+	char name[160], by_name[180], uid[16];
+	/* one that has ended, too: accounting learns of it later */
+	const char *squeue[] = { "--noheader", "--format=%i", "--states=all", "--user", uid, by_name, NULL };
+	const char *sacct[] = { "-X", "-n", "-P", "-o", "JobIDRaw", "-S", "now-30days", "--user", uid, by_name, NULL };
 	int rc;
 
+	snprintf(uid, sizeof(uid), "%u", (unsigned) getuid());
 	job_name(sweep, run, name, sizeof(name));
 	snprintf(by_name, sizeof(by_name), "--name=%s", name);
 	rc = wattle_slurm_ask("squeue", squeue, &queued, err);
