@@ -119,6 +119,43 @@ int wattle_scontrol(const char *const *args, struct wattle_err *err)
 	return rc;
 }
 
+bool wattle_limits_found(const char *text)
+{
+	static const char *const names[] = { "cpu=", "node=" };
+
+	for (const char *s = text; (s = strchr(s, '=')); s++)
+		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+			size_t n = strlen(names[i]) - 1;
+
+			if ((size_t) (s - text) >= n && strncmp(s - n, names[i], n) == 0 && s[1] >= '0' && s[1] <= '9')
+				return true;
+		}
+	return false;
+}
+
+int wattle_job_limits(bool *ret, struct wattle_err *err)
+{
+	static const char enforce[] = "AccountingStorageEnforce";
+	const char *config[] = { "show", "config", NULL }, *limits[] = { "-o", "show", "assoc_mgr", "flags=assoc,qos", NULL };
+	struct wattle_answer answer;
+	const char *line;
+	int rc = ask("scontrol", config, &answer, err);
+
+	if (rc < 0)
+		return rc;
+	line = strstr(answer.text, enforce);
+	*ret = line && memmem(line, strcspn(line, "\n"), "limits", strlen("limits"));
+	free(answer.text);
+	if (!*ret)
+		return 0;
+	rc = ask("scontrol", limits, &answer, err);
+	if (rc < 0)
+		return rc;
+	*ret = wattle_limits_found(answer.text);
+	free(answer.text);
+	return 0;
+}
+
 int wattle_job_has_epilog(const char *program, bool *ret, struct wattle_err *err)
 {
 	const char *args[] = { "show", "config", NULL };

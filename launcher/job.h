@@ -29,6 +29,11 @@ int wattle_job_comment(uint32_t job_id, char *ret, unsigned long size, struct wa
 
 /* `scontrol VERB ARG…`, NULL at the end of args. -EIO with what it said. */
 int wattle_scontrol(const char *const *args, struct wattle_err *err);
+/* Whether limits on nodes or CPUs stand for any account, user or QOS, and are enforced. An operator's update of a job's size would lift
+ * them for that job. On errors it is not known. */
+int wattle_job_limits(bool *ret, struct wattle_err *err);
+/* Whether a text of `scontrol show assoc_mgr` has such a limit: "cpu=2(0)", where "cpu=N(0)" is none; pure. */
+bool wattle_limits_found(const char *text);
 /* Whether slurm.conf names a program of that name as EpilogSlurmctld. */
 int wattle_job_has_epilog(const char *program, bool *ret, struct wattle_err *err);
 

@@ -32,7 +32,7 @@ struct work {
 	uint32_t job_id, nodes_before;
 	struct wattle_handover asked;
 	struct wattle_grant grant;
-	bool granted;
+	bool granted, lift_limits;
 	char cpus_per_node[512];
 };
 
@@ -114,6 +114,34 @@ static int set_begin(const char *job, int64_t begin_s, struct wattle_err *err)
 	return wattle_scontrol(args, err);
 }
 
+/* Slurm takes a size that its own user sets for a word of the site's, and lifts the limits on nodes and CPUs of the job's user, account
+ * and QOS for good: so any user could get a job past them. Where there are such limits a job keeps the size it has. */
+static bool may_size(const struct work *work)
+{
+	struct wattle_err err = WATTLE_ERR_INIT;
+	bool limits = true;
+
+	if (work->lift_limits)
+		return true;
+	if (wattle_job_limits(&limits, &err) < 0)
+		syslog(LOG_ERR, "job %u keeps its size: are there limits on nodes and CPUs? %s", work->job_id, err.text);
+	else if (limits)
+		syslog(LOG_NOTICE, "job %u keeps its size: there are limits on nodes or CPUs, which a change would lift for it; see wattlerun(1), "
+		       "--lift-limits", work->job_id);
+	return !limits;
+}
+
+static int set_limit(const char *job, int64_t minutes, struct wattle_err *err)
+{
+	char limit[40];
+	const char *args[] = { "update", job, limit, NULL };
+
+	if (minutes == 0)
+		return 0;
+	snprintf(limit, sizeof(limit), "TimeLimit=%" PRId64, minutes);
+	return wattle_scontrol(args, err);
+}
+
 static int set_size(const char *job, const struct wattle_size *size, struct wattle_err *err)
 {
 	char nodes[40], tasks[40], cpus[40], limit[40];
@@ -184,8 +212,10 @@ static int resize(const struct work *work, struct wattle_err *err)
 	if (wattle_resize_size(&work->asked, work->granted ? &work->grant : NULL, &now, work->nodes_before, work->cpus_per_node,
 			       begin_s > time(NULL) ? begin_s : time(NULL), &size) < 0)
 		rc = wattle_err_set(err, EINVAL, "its last size, %u nodes with CPUs %.40s, is no size", work->nodes_before, work->cpus_per_node);
-	else
+	else if (may_size(work))
 		rc = set_size(job, &size, err);
+	else
+		rc = set_limit(job, size.time_limit_min, err);
 	/* a job whose size was refused runs on with the one it had: nobody else would ever release it */
 	if (set_begin(job, begin_s, rc < 0 ? NULL : err) < 0 && rc == 0)
 		rc = -EIO;
@@ -240,9 +270,11 @@ int main(int argc, char **argv)
 	struct wattle_err err = WATTLE_ERR_INIT;
 	struct work work = { 0 };
 
-	if (argc > 1) {
+	if (argc == 2 && strcmp(argv[1], "--lift-limits") == 0)
+		work.lift_limits = true;
+	else if (argc > 1) {
 		puts(strcmp(argv[1], "--version") == 0 ? "wattle-resize " PACKAGE_VERSION :
-		     "Usage: wattle-resize: run by slurmctld, as EpilogSlurmctld; see wattlerun(1)");
+		     "Usage: wattle-resize [--lift-limits]: run by slurmctld, as EpilogSlurmctld; see wattlerun(1)");
 		return strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "--help") == 0 ? 0 : 2;
 	}
 	if (!read_environment(&work) || !detach())

@@ -20,6 +20,7 @@ setup() { as alice sh -c 'cd mall && rm -rf .wattle out ck* plan*'; }
 teardown() {
     [[ -n ${BATS_TEST_COMPLETED-} ]] || as alice cat mall/out >&2 || true
     lab on ctl -- scancel --user=alice
+    lab on ctl -- sacctmgr -i modify user alice set GrpTRES=cpu=-1 >/dev/null || true
     wait_idle
 }
 
@@ -162,3 +163,19 @@ sets_begin() {
     job_is "${id}_3" PENDING
     [[ $(lab on ctl -- squeue -h -j "${id}_1" -o %r) == JobHeldAdmin ]]
 }
+
+@test "a change of size is no way past a limit on CPUs" {
+    local id other
+    lab on ctl -- sacctmgr -i modify user alice set GrpTRES=cpu=2 >/dev/null
+    # let go when the other one surely runs
+    id=$(as alice sbatch --parsable -N1-2 -n2 --power=100 --comment="wattle:v1 run=0 nodes=1 begin=$((EPOCHSECONDS + 20))" -o /dev/null --wrap='sleep 300' 2>/dev/null)
+    until_true 30 job_is "$id" RUNNING
+    other=$(as alice sbatch --parsable -n2 --power=100 -o /dev/null --wrap='sleep 300' 2>/dev/null)
+    as alice scontrol requeuehold "$id"
+    until_true 60 job_is "$other" RUNNING
+    # it is let go, and waits as any other job
+    until_true 60 waits_for_limit "$id"
+    sleep 3
+    waits_for_limit "$id"
+}
+waits_for_limit() { [[ $(lab on ctl -- squeue -h -j "$1" -o %r) == AssocGrpCpuLimit ]]; }

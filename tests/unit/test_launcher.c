@@ -255,6 +255,16 @@ static void test_resize_may(void)
 	}
 }
 
+static void test_limits(void)
+{
+	CU_ASSERT_FALSE(wattle_limits_found(""));
+	CU_ASSERT_FALSE(wattle_limits_found("=1 cp=2 e=3"));
+	CU_ASSERT_FALSE(wattle_limits_found("GrpJobs=3(1) GrpTRES=cpu=N(4),mem=N(0),node=N(2),license/power=600(0) MaxWallPJ=10 MaxTRESPJ="));
+	CU_ASSERT_TRUE(wattle_limits_found("GrpTRES=cpu=2(0),mem=N(0)"));
+	CU_ASSERT_TRUE(wattle_limits_found("GrpTRES=cpu=N(0),node=0(0)"));
+	CU_ASSERT_TRUE(wattle_limits_found("MaxTRESPJ=node=2 MaxTRESPN="));
+}
+
 static void test_job(void)
 {
 	struct wattle_job job;
@@ -364,6 +374,7 @@ static const struct test tests[] = {
 	{ "words in the comment", test_handover },
 	{ "the next size", test_resize_size },
 	{ "whose hold it is", test_resize_may },
+	{ "limits that a change of size would lift", test_limits },
 	{ "a line of squeue", test_job },
 	{ "the status file's line", test_status },
 	{ "state from run to run", test_state },
