@@ -9,7 +9,7 @@ static const struct wattle_command commands[] = {
 	{ "sweep", wattle_cmd_sweep, "run a job under several caps, and fit its slowdown model" },
 	{ "profile", wattle_cmd_profile, "slowdown models: fit a sweep, watts for a slowdown, slowdown at a cap" },
 	{ "plan", wattle_cmd_plan, "when a job should run, how wide, and at how many watts" },
-	{ "carbon", wattle_cmd_carbon, "carbon intensity over time: show a forecast" },
+	{ "carbon", wattle_cmd_carbon, "carbon intensity over time: fetch and show forecasts" },
 	{ "slots", wattle_cmd_slots, "how full the times are to which jobs are put off" },
 	{ "advise", wattle_cmd_advise, "what carbon-aware starts would have saved on the jobs that ran here" },
 	{ "check", wattle_cmd_check, "what is wrong with this installation and how to mend it" },
