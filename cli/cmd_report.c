@@ -54,16 +54,6 @@ static void report_free(struct report *report)
 
 /* --- printing ----------------------------------------------------------- */
 
-static const char *when(char *buf, size_t size, int64_t s)
-{
-	time_t t = (time_t) s;
-	struct tm tm;
-
-	if (s <= 0 || !localtime_r(&t, &tm) || strftime(buf, size, "%Y-%m-%d %H:%M:%S", &tm) == 0)
-		snprintf(buf, size, "?");
-	return buf;
-}
-
 static const char *held_text(const struct wattle_record *r)
 {
 	return r->cap_w == 0 ? (r->note[0] ? "no" : "-") : r->cap_held ? "yes" : "no";
@@ -151,7 +141,7 @@ static void print_head(const struct part *part)
 	if (part->records.n_nodes > 0)
 		printf(", %zu node%s", part->records.n_nodes, part->records.n_nodes == 1 ? "" : "s");
 	if (start_s > 0)
-		printf(", %s to %s", when(from, sizeof(from), start_s), so_far(part) ? "now" : when(to, sizeof(to), end_s));
+		printf(", %s to %s", wattle_text_moment(from, sizeof(from), start_s), so_far(part) ? "now" : wattle_text_moment(to, sizeof(to), end_s));
 	if (start_s > 0 && !so_far(part) && end_s >= start_s)
 		printf(" (%s)", wattle_text_duration(took, sizeof(took), (double) (end_s - start_s)));
 	printf("\n");

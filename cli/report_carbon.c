@@ -17,6 +17,7 @@
 #include "instant.h"
 #include "json_new.h"
 #include "siteconf.h"
+#include "table.h"
 #include "total.h"
 
 #define ALL_PCT 99.95 /* shown as 100% */
@@ -136,16 +137,6 @@ static double share_pct(const struct wattle_carbon_account *account, double part
 	return account->energy_j > 0 ? 100 * part_j / account->energy_j : 0;
 }
 
-static const char *when(char *buf, size_t size, int64_t s)
-{
-	time_t t = (time_t) s;
-	struct tm tm;
-
-	if (s <= 0 || !localtime_r(&t, &tm) || strftime(buf, size, "%Y-%m-%d %H:%M:%S", &tm) == 0)
-		snprintf(buf, size, "?");
-	return buf;
-}
-
 static void print_grams(double carbon_g)
 {
 	if (carbon_g >= 1000)
@@ -181,7 +172,7 @@ static void print_saving(const struct report_carbon *c)
 
 	if (!c->deferred)
 		return;
-	printf("planned to start %s, started %s", when(planned, sizeof(planned), c->planned_s), when(started, sizeof(started), c->start_s));
+	printf("planned to start %s, started %s", wattle_text_moment(planned, sizeof(planned), c->planned_s), wattle_text_moment(started, sizeof(started), c->start_s));
 	if (c->best.energy_j > 0 && saving(c, &pct)) {
 		printf("; at submission, with the same watts: ");
 		print_grams(c->at_once.carbon_g);

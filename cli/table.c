@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static void add(struct wattle_table *table, char *text)
 {
@@ -136,5 +137,15 @@ const char *wattle_text_duration(char *buf, size_t size, double s)
 		snprintf(buf, size, "%dm%02ds", (int) (whole / 60), (int) (whole % 60));
 	else
 		snprintf(buf, size, "%lldh%02dm%02ds", (long long) (whole / 3600), (int) (whole / 60 % 60), (int) (whole % 60));
+	return buf;
+}
+
+const char *wattle_text_moment(char *buf, size_t size, int64_t s)
+{
+	time_t t = (time_t) s;
+	struct tm tm;
+
+	if (s <= 0 || !localtime_r(&t, &tm) || strftime(buf, size, "%Y-%m-%d %H:%M:%S", &tm) == 0)
+		snprintf(buf, size, "?");
 	return buf;
 }

@@ -5,6 +5,7 @@
 /* Tables for people: columns as wide as their widest cell, two spaces between, no trailing blanks. */
 
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #define WATTLE_TABLE_COLUMNS_MAX 16
@@ -27,5 +28,7 @@ const char *wattle_text_energy(char *buf, size_t size, double energy_j);
 const char *wattle_text_watts(char *buf, size_t size, double watts_w);
 /* "1h02m03s", "5m11s", "12.3s" */
 const char *wattle_text_duration(char *buf, size_t size, double s);
+/* Unix time as the clock here shows it, "2026-05-08 14:00:00"; "?" for none */
+const char *wattle_text_moment(char *buf, size_t size, int64_t s);
 
 #endif

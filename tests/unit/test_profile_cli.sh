@@ -3,27 +3,8 @@
 # `wattle profile` as people and scripts use it: exit status, JSON, files.
 set -euo pipefail
 
-wattle=$PWD/cli/wattle
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-cd "$tmp"
-failures=0
-
-fail() {
-    echo "FAIL: $*" >&2
-    failures=$((failures + 1))
-}
-# gives WANTED_STATUS WANTED_TEXT COMMAND …: its status, and a text that its output and messages hold
-gives() {
-    local status=0 wanted=$1 text=$2 out
-    shift 2
-    out=$("$@" 2>&1) || status=$?
-    [[ $status == "$wanted" ]] || fail "$*: exit $status, wanted $wanted: $out"
-    [[ $out == *"$text"* ]] || fail "$*: wanted \"$text\" in: $out"
-}
-# json FILE PYTHON-EXPRESSION over o
-json() { python3 -c 'import json, sys; o = json.load(open(sys.argv[1])); sys.exit(0 if eval(sys.argv[2]) else 1)' "$1" "$2" ||
-    fail "$2 does not hold: $(cat "$1")"; }
+# shellcheck source=tests/component/cli_test.bash
+. "${BASH_SOURCE[0]%/*}/../component/cli_test.bash"
 
 # S = 0.8 u^2 + 0.1 u for Pmax 1200
 awk 'BEGIN { print "cap_w,time_s,energy_j"; for (p = 300; p <= 1200; p += 150) { u = 1 - p / 1200; t = 60 * (1 + .8 * u * u + .1 * u)
