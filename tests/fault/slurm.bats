@@ -55,7 +55,11 @@ then_slurmd() {
     lab node n1 kill-slurmd
     lab node n1 start-slurmd
 }
-then_reboot() { lab node n1 reboot; }
+# slurmctld's order to end the job may have been lost with the node: it would ask again minutes later.
+then_reboot() {
+    lab node n1 reboot
+    lab on ctl -- scontrol update nodename=n1 state=down reason=rebooted
+}
 
 # killed POINT PASS THEN: a job with a step of its own cap; on its node these pass each point in turn:
 # 0 prolog, 1 extern step, 2 batch step, 3 step 0, 4 step 0's end, 5 and 6 the ends of batch and extern, 7 epilog.
