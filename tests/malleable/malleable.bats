@@ -4,7 +4,7 @@
 # and on nothing else, so one that lost work or did it twice shows.
 
 bats_require_minimum_version 1.5.0
-load cluster.bash
+load ../system/cluster.bash
 
 setup_file() {
     wait_idle

@@ -1,0 +1,13 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# tests/malleable/*.bats on a real cluster, once for each Slurm version: minutes of waiting for slots to end.
+# shellcheck source=tests/run.d/cluster.bash
+. "$RUN_D/cluster.bash"
+
+piece() {
+    local slurm
+    deps build test lab
+    for slurm in ${WATTLE_RUN_SLURM:-native trixie}; do
+        on_cluster malleable "$slurm"
+    done
+}
