@@ -100,6 +100,7 @@ count_tap() {
             seen=$((seen + 1))
             number=${BASH_REMATCH[2]} name=${BASH_REMATCH[4]}
             if [[ -n ${BASH_REMATCH[1]} ]]; then
+                name=${name% # timeout after *} # bats adds it; a second try goes by the name
                 failed "$prefix${name:-$number}"
                 in_failure=1
                 # said once: none of the file's tests ran

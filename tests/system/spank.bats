@@ -268,18 +268,18 @@ JOB
 }
 
 # A crowd at the node's lease book: nobody is refused for having to wait in line.
-@test "forty steps of one user at once, beside a neighbour: all run" {
+@test "twenty steps of one user at once, beside a neighbour: all run" {
     local id crowd
     id=$(submit alice -n1 -w n1 --power=150 -o /dev/null --wrap 'until [ -e spank/enough ]; do sleep 0.1; done')
     until_true 60 is_at n1 "$(caps 45)"
-    as alice sh -c 'for i in $(seq 40); do
+    as alice sh -c 'for i in $(seq 20); do
             { srun --jobid="$0" --overlap -n1 --mem=0 --power=150 sleep 1 && echo "$i" >>spank/done; } & done; wait' "$id" 3>&- &
     crowd=$!
     until_true 60 has_file 'done'
     run -0 --separate-stderr as bob srun -n1 -w n1 --power=200 spank/read
     all_read 1 145
     wait "$crowd"
-    [[ $(as alice cat spank/done | wc -l) == 40 ]]
+    [[ $(as alice cat spank/done | wc -l) == 20 ]]
     as alice touch spank/enough
     until_true 60 job_gone "$id"
     at_boot_values n1
