@@ -35,32 +35,6 @@ static uint64_t seed_of(const job_desc_msg_t *job_desc)
 	return hash ^ (uint64_t) job_desc->user_id << 32 ^ (uint64_t) now.tv_nsec ^ (uint64_t) now.tv_sec << 30;
 }
 
-/* The least watts that all partitions of the job allow. */
-static uint32_t floor_w(const struct wattle_siteconf *site, const char *partitions)
-{
-	uint32_t most = 0;
-
-	for (const char *s = partitions; s && *s;) {
-		size_t len = strcspn(s, ",");
-		char name[WATTLE_NAME_MAX];
-		struct wattle_limits limits;
-
-		snprintf(name, sizeof(name), "%.*s", (int) (len < sizeof(name) ? len : sizeof(name) - 1), s);
-		wattle_siteconf_limits(site, name, &limits);
-		if (limits.min_w > most)
-			most = limits.min_w;
-		s += len;
-		s += *s == ',';
-	}
-	if (most == 0) {
-		struct wattle_limits limits;
-
-		wattle_siteconf_limits(site, NULL, &limits);
-		most = limits.min_w;
-	}
-	return most;
-}
-
 static bool is_array(const job_desc_msg_t *job_desc)
 {
 	return job_desc->array_inx && *job_desc->array_inx;
@@ -78,22 +52,23 @@ void wattle_carbon_of_job(const job_desc_msg_t *job_desc, const struct wattle_si
 			  const struct wattle_chosen_profile *profile, const char *partitions, const struct wattle_decision *decision,
 			  struct wattle_carbon_answer *ret)
 {
-	bool het = job_desc->het_job_offset != NO_VAL;
-	struct wattle_carbon_facts facts = {
-		.asked = request->carbon, .now_s = (int64_t) time(NULL), .begin_s = moment(job_desc->begin_time),
-		.within_s = request->carbon_within_s, .deadline_s = moment(job_desc->deadline), .time_limit_s = limit_s(job_desc),
-		.work_s = request->carbon_work_s, .partitions = partitions, .qos = job_desc->qos, .nodes_min = decision->nodes_min,
-		.nodes_max = decision->nodes_max, .watts_w = decision->watts_w, .floor_w = floor_w(site, partitions),
-		.watts_fixed = request->slowdown_pct > 0, .resizable = job_desc->script && job_desc->requeue != 0 && !is_array(job_desc),
-		.seed = seed_of(job_desc),
-	};
-
 	ret->text[0] = '\0';
 	ret->nodes_min = decision->nodes_min;
 	ret->nodes_max = decision->nodes_max;
 	ret->decision = (struct wattle_carbon_decision){ .mode = WATTLE_CARBON_OFF };
 	if (request->carbon != WATTLE_CARBON_START && request->carbon != WATTLE_CARBON_SCALE)
 		return;
+
+	bool het = job_desc->het_job_offset != NO_VAL;
+	struct wattle_carbon_facts facts = {
+		.asked = request->carbon, .now_s = (int64_t) time(NULL), .begin_s = moment(job_desc->begin_time),
+		.within_s = request->carbon_within_s, .deadline_s = moment(job_desc->deadline), .time_limit_s = limit_s(job_desc),
+		.work_s = request->carbon_work_s, .partitions = partitions, .qos = job_desc->qos, .nodes_min = decision->nodes_min,
+		.nodes_max = decision->nodes_max, .watts_w = decision->watts_w, .floor_w = decision->least_w,
+		.watts_fixed = request->slowdown_pct > 0, .resizable = job_desc->script && job_desc->requeue != 0 && !is_array(job_desc),
+		.seed = seed_of(job_desc),
+	};
+
 	if (profile) {
 		facts.model = &profile->model;
 		facts.scaling = &profile->scaling;
@@ -118,46 +93,25 @@ int wattle_carbon_size(const struct wattle_carbon_decision *carbon, struct wattl
 /* --- into the job ------------------------------------------------------------------------------------------------------------ */
 
 /* No plan but ours: one that came from the job that this one was submitted in would lead wattlerun astray. */
-static void remove_plan(job_desc_msg_t *job_desc)
+static bool is_plan(const char *entry)
 {
 	static const char name[] = WATTLE_PLAN_NAME "=";
-	uint32_t kept = 0;
 
-	if (!job_desc->environment || job_desc->env_size > WATTLE_ENTRIES_MAX)
-		return;
-	for (uint32_t i = 0; i < job_desc->env_size; i++) {
-		char *entry = job_desc->environment[i];
-
-		job_desc->environment[i] = NULL;
-		if (entry && strncmp(entry, name, sizeof(name) - 1) == 0)
-			slurm_xfree((void **) &entry);
-		if (entry)
-			job_desc->environment[kept++] = entry;
-	}
-	job_desc->env_size = kept;
+	return strncmp(entry, name, sizeof(name) - 1) == 0;
 }
 
 static int append_plan(job_desc_msg_t *job_desc, const struct wattle_plan_steps *plan, struct wattle_err *err)
 {
 	char entry[sizeof(WATTLE_PLAN_NAME) + WATTLE_PLAN_TEXT_MAX] = WATTLE_PLAN_NAME "=";
-	uint32_t n = job_desc->environment ? job_desc->env_size : 0;
-	char **env;
 
 	if (wattle_plan_text_format(plan, entry + strlen(entry), WATTLE_PLAN_TEXT_MAX) < 0)
 		return wattle_err_set(err, ENOSPC, "the carbon plan does not fit");
-	if (n > WATTLE_ENTRIES_MAX)
-		return wattle_err_set(err, E2BIG, "%u variables in the environment are more than the %d that are taken", n, WATTLE_ENTRIES_MAX);
-	/* may fail: the environment is as large as its user made it */
-	env = slurm_xcalloc(n + 2, sizeof(*env), true, true, __FILE__, __LINE__, __func__);
-	if (!env)
-		return wattle_err_set(err, ENOMEM, "out of memory for the carbon plan");
-	if (n > 0)
-		memcpy(env, job_desc->environment, n * sizeof(*env));
-	env[n] = slurm_xstrdup(entry);
-	slurm_xfree((void **) &job_desc->environment);
-	job_desc->environment = env;
-	job_desc->env_size = n + 1;
-	return 0;
+	if (!job_desc->environment)
+		job_desc->env_size = 0;
+	if (job_desc->env_size > WATTLE_ENTRIES_MAX)
+		return wattle_err_set(err, E2BIG, "%u variables in the environment are more than the %d that are taken", job_desc->env_size,
+				      WATTLE_ENTRIES_MAX);
+	return wattle_entries_append(&job_desc->environment, &job_desc->env_size, entry, err);
 }
 
 /* What a job needs to come back in another size. */
@@ -172,7 +126,8 @@ static void make_resizable(job_desc_msg_t *job_desc, uint32_t nodes)
 
 int wattle_carbon_apply(job_desc_msg_t *job_desc, const struct wattle_carbon_decision *carbon, struct wattle_err *err)
 {
-	remove_plan(job_desc);
+	if (job_desc->environment && job_desc->env_size <= WATTLE_ENTRIES_MAX)
+		wattle_entries_remove(job_desc->environment, &job_desc->env_size, is_plan);
 	if (carbon->mode == WATTLE_CARBON_SCALE) {
 		int rc = append_plan(job_desc, &carbon->plan, err);
 

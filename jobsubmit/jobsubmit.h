@@ -94,6 +94,12 @@ int wattle_carbon_size(const struct wattle_carbon_decision *carbon, struct wattl
 /* begin_time, and of a scaled job nodes, requeue, append and WATTLE_PLAN in its environment; any other WATTLE_PLAN goes. */
 int wattle_carbon_apply(job_desc_msg_t *job_desc, const struct wattle_carbon_decision *carbon, struct wattle_err *err);
 
+/* --- entries.c: a job's lists of NAME=value, Slurm's memory -------------------------------------------------------------------- */
+
+void wattle_entries_remove(char **entries, uint32_t *n, bool (*unwanted)(const char *entry));
+/* -ENOMEM: the list is as it was. */
+int wattle_entries_append(char ***entries, uint32_t *n, const char *entry, struct wattle_err *err);
+
 /* --- rewrite.c: the decision, written into the job -------------------------------------------------------------------------- */
 
 /* Removes each WATTLE_*, SPANK_WATTLE_* and option of ours from spank_job_env. -E2BIG: absurdly many entries. */

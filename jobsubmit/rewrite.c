@@ -28,8 +28,6 @@ static bool is_our_name(const char *entry)
 
 int wattle_strip_names(job_desc_msg_t *job_desc, struct wattle_err *err)
 {
-	uint32_t kept = 0;
-
 	if (!job_desc->spank_job_env) {
 		job_desc->spank_job_env_size = 0;
 		return 0;
@@ -37,16 +35,7 @@ int wattle_strip_names(job_desc_msg_t *job_desc, struct wattle_err *err)
 	if (job_desc->spank_job_env_size > SPANK_ENV_MAX)
 		return wattle_err_set(err, E2BIG, "%u entries of spank_job_env are more than the %d that are taken",
 				      job_desc->spank_job_env_size, SPANK_ENV_MAX);
-	for (uint32_t i = 0; i < job_desc->spank_job_env_size; i++) {
-		char *entry = job_desc->spank_job_env[i];
-
-		job_desc->spank_job_env[i] = NULL;
-		if (entry && is_our_name(entry))
-			slurm_xfree((void **) &entry);
-		if (entry)
-			job_desc->spank_job_env[kept++] = entry;
-	}
-	job_desc->spank_job_env_size = kept;
+	wattle_entries_remove(job_desc->spank_job_env, &job_desc->spank_job_env_size, is_our_name);
 	return 0;
 }
 
@@ -58,8 +47,6 @@ static int append_grant(job_desc_msg_t *job_desc, const struct wattle_facts *fac
 		.defaulted = decision->defaulted, .slowdown_pct = decision->slowdown_pct,
 	};
 	char entry[sizeof(WATTLE_GRANT_NAME) + WATTLE_GRANT_MAX] = WATTLE_GRANT_NAME "=";
-	uint32_t n = job_desc->spank_job_env_size;
-	char **env;
 
 	if (carbon->decision.mode != WATTLE_CARBON_OFF) {
 		grant.carbon = carbon->decision.mode;
@@ -75,14 +62,7 @@ static int append_grant(job_desc_msg_t *job_desc, const struct wattle_facts *fac
 	}
 	if (wattle_grant_format(&grant, entry + strlen(entry), WATTLE_GRANT_MAX) < 0)
 		return wattle_err_set(err, ENOSPC, "the grant does not fit");
-	env = slurm_xcalloc(n + 2, sizeof(*env), true, false, __FILE__, __LINE__, __func__);
-	if (n > 0)
-		memcpy(env, job_desc->spank_job_env, n * sizeof(*env));
-	env[n] = slurm_xstrdup(entry);
-	slurm_xfree((void **) &job_desc->spank_job_env);
-	job_desc->spank_job_env = env;
-	job_desc->spank_job_env_size = n + 1;
-	return 0;
+	return wattle_entries_append(&job_desc->spank_job_env, &job_desc->spank_job_env_size, entry, err);
 }
 
 int wattle_charge_licences(const struct wattle_siteconf *site, const char *present, uint64_t charge_w, char **list,

@@ -354,6 +354,7 @@ int wattle_decide(const struct wattle_siteconf *conf, const struct wattle_reques
 	if ((rc = decide_watts(request, facts, &range, &nodes, &decision, err)) < 0)
 		return rc;
 
+	decision.least_w = range.min_w;
 	decision.nodes_bounded = nodes.bounded;
 	if ((rc = wattle_decision_resize(&decision, nodes.min, nodes.max, err)) < 0)
 		return rc;

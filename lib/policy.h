@@ -30,6 +30,7 @@ struct wattle_facts {
 
 struct wattle_decision {
 	uint32_t watts_w;    /* per node, whole watts, rounded up */
+	uint32_t least_w;    /* per node that all its partitions allow */
 	uint32_t nodes_min;  /* >= 1 */
 	uint32_t nodes_max;  /* >= nodes_min: what is charged; the adapter must hold the scheduler to it */
 	bool nodes_bounded;  /* the user gave no node count: nodes_max is ours, to be set on the job */
