@@ -41,6 +41,17 @@ const char *test_file(const char *name)
 	return path;
 }
 
+int split_tabs(char *line, char **columns, int most)
+{
+	int n = 0;
+
+	line[strcspn(line, "\n")] = '\0';
+	for (char *s; (s = strsep(&line, "\t")) != NULL; n++)
+		if (n < most)
+			columns[n] = s;
+	return n;
+}
+
 static void check(int holds, const char *text, const char *file, unsigned line)
 {
 	CU_assertImplementation(holds, line, text, file, "", CU_FALSE);

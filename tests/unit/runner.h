@@ -21,6 +21,9 @@ int run_suite(const char *name, const struct test *tests);
 /* The path of a file below tests/, wherever the build tree is; static memory, overwritten by the next call. */
 const char *test_file(const char *name);
 
+/* Cuts a line of a table at its tabs, its end off: how many columns it has, of which the first `most` are in columns. */
+int split_tabs(char *line, char **columns, int most);
+
 /* Like CU_ASSERT_STRING_EQUAL and CU_ASSERT_EQUAL, but a failure shows both sides. */
 #define CHECK_STRING(found, wanted) check_string((found), (wanted), __FILE__, __LINE__)
 #define CHECK_INT(found, wanted) check_int((long long) (found), (long long) (wanted), __FILE__, __LINE__)

@@ -40,17 +40,6 @@ static void decide(const struct wattle_carbon_rules *rules, const struct wattle_
 
 enum column { NAME, ASKED, BEGIN, WITHIN, DEADLINE, LIMIT, WORK, NODES, WHERE, AGE, SLOT, VALUES, MODE, START, ANSWER, COLUMNS };
 
-static int split(char *line, char *columns[COLUMNS])
-{
-	int n = 0;
-
-	line[strcspn(line, "\n")] = '\0';
-	for (char *s; (s = strsep(&line, "\t")) != NULL; n++)
-		if (n < COLUMNS)
-			columns[n] = s;
-	return n;
-}
-
 static int64_t seconds(const char *text)
 {
 	struct wattle_err err = WATTLE_ERR_INIT;
@@ -130,7 +119,7 @@ static void test_golden(void)
 		if (*line == '#')
 			continue;
 		n++;
-		CHECK_INT(split(line, columns), COLUMNS);
+		CHECK_INT(split_tabs(line, columns, COLUMNS), COLUMNS);
 		failed += columns[COLUMNS - 1] ? (unsigned) run_case(columns) : 1;
 	}
 	printf("%u golden cases ", n);

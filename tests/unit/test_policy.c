@@ -79,17 +79,6 @@ static const struct wattle_siteconf *find_conf(const char *name)
 	return NULL;
 }
 
-static int split(char *line, char *columns[COLUMNS])
-{
-	int n = 0;
-
-	line[strcspn(line, "\n")] = '\0';
-	for (char *s; (s = strsep(&line, "\t")) != NULL; n++)
-		if (n < COLUMNS)
-			columns[n] = s;
-	return n;
-}
-
 static uint32_t number(const char *s)
 {
 	return (uint32_t) strtoul(s, NULL, 10);
@@ -161,7 +150,7 @@ static void test_golden(void)
 	while (getline(&line, &size, f) > 0) {
 		if (*line == '#')
 			continue;
-		CHECK_INT(split(line, columns), COLUMNS);
+		CHECK_INT(split_tabs(line, columns, COLUMNS), COLUMNS);
 		failed += (unsigned) run_case(columns);
 		cases++;
 	}
