@@ -483,13 +483,9 @@ int wattle_cmd_sweep(int argc, char **argv)
 		"its step records measured. Words after -- are sbatch's. Ctrl-C loses nothing.",
 		options, sizeof(options) / sizeof(options[0]), 0, SWEEP_ARGS_MAX, "wattle-sweep(1)",
 	};
-	static char output[] = "--output";
 	struct sweep *sweep;
 	int first, status;
 
-	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
-		if (strcmp(argv[i], "-o") == 0)
-			argv[i] = output;
 	if (!wattle_options_take(&usage, argc, argv, &first, &status))
 		return status;
 	if ((args.resume || args.cancel) && (first < argc || args.caps || args.nodes || args.repeat || args.seed || args.fom || args.form ||

@@ -111,14 +111,20 @@ enum wattle_parsed wattle_options_parse(const struct wattle_usage *usage, int ar
 {
 	struct option table[WATTLE_OPTIONS_MAX + 3] = { { "help", no_argument, NULL, 'h' },
 							{ "version", no_argument, NULL, 'V' } };
-	int c, given;
+	const char *letters = ":hV";
+	int c, given, output = -1;
 
-	for (size_t i = 0; i < usage->n_options && i < WATTLE_OPTIONS_MAX; i++)
+	for (size_t i = 0; i < usage->n_options && i < WATTLE_OPTIONS_MAX; i++) {
 		table[i + 2] = (struct option){ usage->options[i].name, usage->options[i].value ? required_argument : no_argument,
 						NULL, OPT_FIRST + (int) i };
+		if (strcmp(usage->options[i].name, "output") == 0) {
+			letters = ":hVo:"; /* the one short option that people expect */
+			output = OPT_FIRST + (int) i;
+		}
+	}
 	opterr = 0;
 	optind = 0;
-	while ((c = getopt_long(argc, argv, ":hV", table, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, letters, table, NULL)) != -1) {
 		const struct wattle_option *o;
 
 		if (c == 'h')
@@ -138,7 +144,7 @@ enum wattle_parsed wattle_options_parse(const struct wattle_usage *usage, int ar
 				snprintf(ret_why, why_size, "no option %.60s", argv[optind - 1]);
 			return WATTLE_PARSED_BAD;
 		}
-		o = &usage->options[c - OPT_FIRST];
+		o = &usage->options[(c == 'o' ? output : c) - OPT_FIRST];
 		if (o->value)
 			*o->value = optarg;
 		else

@@ -50,7 +50,8 @@ enum wattle_parsed {
 	WATTLE_PARSED_BAD,     /* a message is in ret_why, exit 2 */
 };
 
-/* Reads argv against the table: --help, -h, --version and -V are known to all. Prints nothing; argv may be permuted. */
+/* Reads argv against the table: --help, -h, --version and -V are known to all, -o to those with an "output". Prints nothing; argv may be
+ * permuted. */
 enum wattle_parsed wattle_options_parse(const struct wattle_usage *usage, int argc, char **argv, int *ret_first, char *ret_why,
 					size_t why_size);
 

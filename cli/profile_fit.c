@@ -128,14 +128,10 @@ int wattle_cmd_profile_fit(int argc, char **argv)
 		"is; a sweep that bears no model is refused with the reason. \"-\" reads standard input.",
 		options, sizeof(options) / sizeof(options[0]), 1, 1, "wattle-profile(1)",
 	};
-	static char output[] = "--output";
 	struct wattle_err err = WATTLE_ERR_INIT;
 	enum wattle_form form;
 	int first, status;
 
-	for (int i = 1; i < argc; i++)
-		if (strcmp(argv[i], "-o") == 0)
-			argv[i] = output; /* the one short option that people expect */
 	if (!wattle_options_take(&usage, argc, argv, &first, &status))
 		return status;
 	args.sweep = argv[first];

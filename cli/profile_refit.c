@@ -352,7 +352,7 @@ int wattle_cmd_profile_refit(int argc, char **argv)
 		{ "output", NULL, "FILE", &args.output, "or into this one (or -o FILE)" },
 		{ "json", &args.json, NULL, NULL, "print JSON" },
 		{ "conf", NULL, "PATH", &args.place.conf, "site configuration [" WATTLE_CONF_PATH "]" },
-		{ "store", NULL, "DIR", &args.place.store, "look for NAME.json there [profiles/ beside the site configuration]" },
+		{ "store", NULL, "DIR", &args.place.store, "look for NAME.json there [the site's profile_dir]" },
 		{ "report-dir", NULL, "DIR", &args.report_dir, "where step records lie [report_dir of the site configuration]" },
 	};
 	const struct wattle_usage usage = {
@@ -361,15 +361,11 @@ int wattle_cmd_profile_refit(int argc, char **argv)
 		"beside the new one, and nothing is written unless --write or -o says so.",
 		options, sizeof(options) / sizeof(options[0]), 1, 1, "wattle-profile(1)",
 	};
-	static char output[] = "--output";
 	cleanup_free struct wattle_profile *profile = NULL;
 	struct refit refit = { .profile = NULL };
 	char path[PATH_MAX], dir[256];
 	int first, status;
 
-	for (int i = 1; i < argc; i++)
-		if (strcmp(argv[i], "-o") == 0)
-			argv[i] = output;
 	if (!wattle_options_take(&usage, argc, argv, &first, &status))
 		return status;
 	if (!args.jobs) {
