@@ -19,7 +19,7 @@
 /* No words of users in it: a job's name could look like a field of scontrol's. Reason may have blanks, so it stands last. */
 #define FIELDS "State:30 ,NumNodes:14 ,NumTasks:14 ,NumCPUs:14 ,cpus-per-task:14 ,RestartCnt:14 ,TimeLimit:26 ,Deadline:26 ,EligibleTime:26 ,Requeue:10 ,Reason:70"
 
-static int ask(const char *name, const char *const *args, struct wattle_answer *ret, struct wattle_err *err)
+int wattle_slurm_run(const char *name, const char *const *args, struct wattle_answer *ret, struct wattle_err *err)
 {
 	const char *argv[ARGS_MAX + 2] = { NULL };
 	char path[PATH_MAX];
@@ -78,7 +78,7 @@ int wattle_job_ask(uint32_t job_id, struct wattle_job *ret, struct wattle_err *e
 	int rc;
 
 	snprintf(id, sizeof(id), "%u", job_id);
-	rc = ask("squeue", args, &answer, err);
+	rc = wattle_slurm_run("squeue", args, &answer, err);
 	if (rc < 0)
 		return rc;
 	if (!*answer.text)
@@ -98,7 +98,7 @@ int wattle_job_comment(uint32_t job_id, char *ret, unsigned long size, struct wa
 	int rc;
 
 	snprintf(id, sizeof(id), "%u", job_id);
-	rc = ask("squeue", args, &answer, err);
+	rc = wattle_slurm_run("squeue", args, &answer, err);
 	if (rc < 0)
 		return rc;
 	len = strcspn(answer.text, "\n");
@@ -113,7 +113,7 @@ int wattle_job_comment(uint32_t job_id, char *ret, unsigned long size, struct wa
 int wattle_scontrol(const char *const *args, struct wattle_err *err)
 {
 	struct wattle_answer answer;
-	int rc = ask("scontrol", args, &answer, err);
+	int rc = wattle_slurm_run("scontrol", args, &answer, err);
 
 	free(answer.text);
 	return rc;
@@ -139,7 +139,7 @@ int wattle_job_limits(bool *ret, struct wattle_err *err)
 	const char *config[] = { "show", "config", NULL }, *limits[] = { "-o", "show", "assoc_mgr", "flags=assoc,qos", NULL };
 	struct wattle_answer answer;
 	const char *line;
-	int rc = ask("scontrol", config, &answer, err);
+	int rc = wattle_slurm_run("scontrol", config, &answer, err);
 
 	if (rc < 0)
 		return rc;
@@ -148,7 +148,7 @@ int wattle_job_limits(bool *ret, struct wattle_err *err)
 	free(answer.text);
 	if (!*ret)
 		return 0;
-	rc = ask("scontrol", limits, &answer, err);
+	rc = wattle_slurm_run("scontrol", limits, &answer, err);
 	if (rc < 0)
 		return rc;
 	*ret = wattle_limits_found(answer.text);
@@ -160,7 +160,7 @@ int wattle_job_has_epilog(const char *program, bool *ret, struct wattle_err *err
 {
 	const char *args[] = { "show", "config", NULL };
 	struct wattle_answer answer;
-	int rc = ask("scontrol", args, &answer, err);
+	int rc = wattle_slurm_run("scontrol", args, &answer, err);
 
 	if (rc < 0)
 		return rc;

@@ -27,6 +27,11 @@ int wattle_job_parse(const char *line, struct wattle_job *ret);
 /* The job's comment, cut to size; "" if there is none. */
 int wattle_job_comment(uint32_t job_id, char *ret, unsigned long size, struct wattle_err *err);
 
+struct wattle_answer; /* program.h */
+
+/* Runs a command of Slurm's, its words ended by NULL. -ENOENT: it is not here; -EIO: it failed, err has what it said; ret->text is then NULL.
+ * Else the caller frees that. */
+int wattle_slurm_run(const char *name, const char *const *args, struct wattle_answer *ret, struct wattle_err *err);
 /* `scontrol VERB ARG…`, NULL at the end of args. -EIO with what it said. */
 int wattle_scontrol(const char *const *args, struct wattle_err *err);
 /* Whether limits on nodes or CPUs stand for any account, user or QOS, and are enforced. An operator's update of a job's size would lift

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "job.h"
 #include "program.h"
 
 #define ARGS_MAX 4096
@@ -155,34 +156,16 @@ void wattle_step_forget(const struct wattle_step *step)
 	unlink(path);
 }
 
-static int run_slurm(const char *name, const char **argv, struct wattle_answer *answer, struct wattle_err *err)
-{
-	char path[4096];
-	int rc;
-
-	answer->text = NULL;
-	if (wattle_program_find(name, path, sizeof(path)) < 0)
-		return wattle_err_set(err, ENOENT, "%s is not here", name);
-	argv[0] = path;
-	rc = wattle_program_ask(argv, 30000, 1024 * 1024, answer, err);
-	if (rc == 0 && answer->status != 0) {
-		free(answer->text);
-		answer->text = NULL;
-		rc = wattle_err_set(err, EIO, "%s: %s", name, answer->said[0] ? answer->said : "failed without a word");
-	}
-	return rc;
-}
-
 int wattle_step_signal(const struct wattle_step *step, uint32_t job_id, int signal, struct wattle_err *err)
 {
 	char job[16], number[32], id[64] = "", name[128];
-	const char *list[] = { NULL, "-h", "-s", "-j", job, "-o", "%i %j", NULL };
-	const char *send[] = { NULL, number, id, NULL };
+	const char *list[] = { "-h", "-s", "-j", job, "-o", "%i %j", NULL };
+	const char *send[] = { number, id, NULL };
 	struct wattle_answer answer;
 	int rc;
 
 	snprintf(job, sizeof(job), "%u", job_id);
-	rc = run_slurm("squeue", list, &answer, err);
+	rc = wattle_slurm_run("squeue", list, &answer, err);
 	if (rc < 0)
 		return rc;
 	for (const char *line = answer.text; line; line = strchr(line, '\n')) {
@@ -195,7 +178,7 @@ int wattle_step_signal(const struct wattle_step *step, uint32_t job_id, int sign
 	if (!id[0])
 		return -EAGAIN;
 	snprintf(number, sizeof(number), "--signal=%d", signal);
-	rc = run_slurm("scancel", send, &answer, err);
+	rc = wattle_slurm_run("scancel", send, &answer, err);
 	free(answer.text);
 	return rc;
 }
@@ -203,7 +186,7 @@ int wattle_step_signal(const struct wattle_step *step, uint32_t job_id, int sign
 /* --- the cap ---------------------------------------------------------------------------------------------------------------- */
 
 /* Each node says so once its step, and with it the cap, is in force. */
-static int wait_for_nodes(int fd, uint32_t nodes, pid_t pid)
+static int wait_for_nodes(int fd, uint32_t nodes)
 {
 	uint32_t said = 0;
 	char buf[256];
@@ -222,7 +205,6 @@ static int wait_for_nodes(int fd, uint32_t nodes, pid_t pid)
 		for (ssize_t i = 0; i < n; i++)
 			said += buf[i] == '+';
 	}
-	(void) pid;
 	return said < nodes ? -ETIMEDOUT : 0;
 }
 
@@ -253,7 +235,7 @@ int wattle_capper_start(uint32_t nodes, double watts_w, struct wattle_capper *re
 	}
 	close(in[0]);
 	close(out[1]);
-	rc = wait_for_nodes(out[0], nodes, pid);
+	rc = wait_for_nodes(out[0], nodes);
 	close(out[0]);
 	*ret = (struct wattle_capper) { pid, in[1] };
 	if (rc < 0) {
