@@ -133,14 +133,6 @@ static int feed(struct wattle_meter *meter, const struct wattle_zones *zones, in
 	return rc == -ENODEV ? 0 : rc;
 }
 
-int wattle_meter_sample(struct wattle_meter *meter, bool capped, struct wattle_err *err)
-{
-	struct wattle_zones zones;
-	int rc = wattle_zones_read(&zones, err);
-
-	return feed(meter, &zones, rc, capped, err);
-}
-
 int wattle_meter_follow(struct wattle_meter *meter, struct wattle_zones *zones, bool capped, struct wattle_err *err)
 {
 	int rc = 0;

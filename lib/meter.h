@@ -3,7 +3,7 @@
 #define WATTLE_METER_H
 
 /* Energy from counters that wrap. Fed with samples, at least one per half range of the counter
- * (range 262 kJ at 400 W: 10 minutes; we sample every second). Pure but for wattle_meter_sample, which reads sysfs. */
+ * (range 262 kJ at 400 W: 10 minutes; we sample every second). Pure but for wattle_meter_follow, which reads sysfs. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -33,9 +33,8 @@ struct wattle_meter {
 
 /* Start with a meter of zeros: the first reading is the start. Advances by one reading at t_ns; cap_uw: package cap in force, 0 = none. Pure. */
 void wattle_meter_feed(struct wattle_meter *meter, uint64_t t_ns, const struct wattle_zones *zones, uint64_t cap_uw);
-/* Reads counters and limits, and feeds them: the cap in force is the sum of the long_term limits if `capped`. */
-int wattle_meter_sample(struct wattle_meter *meter, bool capped, struct wattle_err *err);
-/* The same for one who samples often: *zones, zeros at first, keeps which zones there are, and only what moves is read again. */
+/* Reads counters and limits, and feeds them: the cap in force is the sum of the long_term limits if `capped`. *zones, zeros at first,
+ * keeps which zones there are, and only what moves is read again. */
 int wattle_meter_follow(struct wattle_meter *meter, struct wattle_zones *zones, bool capped, struct wattle_err *err);
 
 #endif
