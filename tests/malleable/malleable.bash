@@ -24,11 +24,13 @@ malleable_teardown() {
     # shellcheck disable=SC2016
     [[ -n ${BATS_TEST_COMPLETED-} ]] || as alice sh -c 'cd mall && tail -n 25 */out' >&2 || true
     for host in ctl n1 n2 n3 n4; do
-        lab on "$host" -- sh -c 'pkill -CONT -x slurmctld; ! grep -q " /usr/bin/scontrol " /proc/mounts || umount /usr/bin/scontrol; rm -f /tmp/die.*'
+        lab on "$host" -- sh -c 'pkill -CONT -x "slurmctld|slurmd"; ! grep -q " /usr/bin/scontrol " /proc/mounts || umount /usr/bin/scontrol; rm -f /tmp/die.* /tmp/gate'
     done
     lab on ctl -- scancel --user=alice
-    as alice sh -c 'chmod -R u+rwX mall && rm -rf mall/*/'
+    # shellcheck disable=SC2016
+    lab on ctl -- sh -c 'for n in $(sinfo -h -N -t down -o %N | sort -u); do scontrol update nodename=$n state=resume; done'
     clean_up
+    as alice sh -c 'chmod -R u+rwX mall && rm -rf mall/*/'
 }
 
 # --- jobs --------------------------------------------------------------------------------------------------------------------
@@ -65,6 +67,8 @@ JOB
         >"$BATS_TEST_TMPDIR/$name"
 }
 id() { cat "$BATS_TEST_TMPDIR/$1"; }
+# at_gate CASE STEP: wattlerun's step of that number has nothing left to do but to wait for the gate, and answers requests.
+at_gate() { as alice grep -q " done=$((STEPS - 1)) total=" "mall/$1/st/status.$2"; }
 said() { as alice grep -q -e "$2" "mall/$1/out"; }
 state() { lab on ctl -- scontrol show job -o "$(id "$1")" | grep -o 'JobState=[A-Z_]*' | cut -d= -f2; }
 reason() { lab on ctl -- squeue -h -j "$(id "$1")" -o %r; }
@@ -100,8 +104,8 @@ hurries() {
 runs() { lab on "$1" -- pgrep -x "$2"; }
 kills() { lab on "$1" -- pkill -9 -x "$2"; }
 
-# scontrol_dies HOST WORDS before|after|within [ID]: there, whoever calls scontrol with these words (of the job of that id) is killed: before
-# the call is made, after it, or before it while the call is made all the same. Once.
+# scontrol_dies HOST WORDS before|after|within|gate [ID]: there, whoever calls scontrol with these words (of the job of that id) is killed:
+# before the call is made, after it, or before it while the call is made all the same. Or the call waits until /tmp/gate is there. Once.
 scontrol_dies() {
     lab on "$1" -- sh -c "cat >'/tmp/die.$4' && chmod 644 '/tmp/die.$4'" <<<"$2 $3"
     # shellcheck disable=SC2016
@@ -118,6 +122,7 @@ for order in /tmp/die.*; do
     case $when in
     before) kill -9 $PPID; exit 1 ;;
     within) kill -9 $PPID; exec /tmp/bin/scontrol "$@" ;;
+    gate) until [[ -e /tmp/gate ]]; do sleep 0.05; done ;;
     after) /tmp/bin/scontrol "$@"; kill -9 $PPID; exit ;;
     esac
 done
