@@ -14,7 +14,10 @@ load malleable.bash
 
 setup_file() { malleable_begin; }
 teardown_file() { malleable_end; }
-teardown() { malleable_teardown; }
+teardown() {
+    preempt_off
+    malleable_teardown
+}
 
 @test "wattlerun killed: while the program runs; while it asks; before, within and after the requeue" {
     local name
@@ -86,7 +89,7 @@ teardown() { malleable_teardown; }
     ends often COMPLETED
     did often 1
     ends plain FAILED
-    ! said plain 'started again'
+    never_said plain 'started again'
     nothing_left
 }
 
@@ -151,7 +154,7 @@ teardown() { malleable_teardown; }
     open_gate runs pauses completes due
     for name in runs pauses completes due; do ends $name COMPLETED; done
     for name in runs pauses completes; do did $name 1; done
-    ! said due 'no answer'
+    never_said due 'no answer'
     nothing_left
 }
 
@@ -253,7 +256,7 @@ says_pause() { [[ $(lab on ctl -- squeue -h -j "$(id "$1")" -o %k) == 'wattle: p
     for what in garbage huge link fifo; do
         ends $what FAILED
         said $what 'wattlerun: state folder .*state.json'
-        ! said $what 'step 1 on'
+        never_said $what 'step 1 on'
     done
     [[ $(as alice cat mall/link/other) == '{}' ]]
     for what in readonly full; do
@@ -263,4 +266,29 @@ says_pause() { [[ $(lab on ctl -- squeue -h -j "$(id "$1")" -o %k) == 'wattle: p
     said readonly "state can't be kept"
     lab on n2 -- umount $folder
     nothing_left
+}
+
+@test "preempted: the job is requeued, and goes on from its last checkpoint" {
+    lab on ctl -- sh -c 'cp /etc/slurm/lab.conf /tmp/lab.conf && cat >>/etc/slurm/lab.conf' <<'CONF'
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+PartitionName=urgent Nodes=ALL PriorityTier=10
+CONF
+    lab restart ctl
+    plan low 3 1 - 1 1
+    job low -N1 -w n1 --
+    until_true 60 at_gate low 2
+    as alice srun -Q -p urgent -w n1 -N1 --exclusive true
+    until_true 60 said low 'REQUEUE\|PREEMPTION'
+    until_true 60 hurries low
+    open_gate low
+    ends low COMPLETED
+    did low 1
+    nothing_left
+}
+preempt_off() {
+    lab on ctl -- test -e /tmp/lab.conf || return 0
+    lab on ctl -- sh -c 'cat /tmp/lab.conf >/etc/slurm/lab.conf && rm /tmp/lab.conf'
+    lab on ctl -- scancel --user=alice
+    lab restart ctl
 }

@@ -70,6 +70,7 @@ id() { cat "$BATS_TEST_TMPDIR/$1"; }
 # at_gate CASE STEP: wattlerun's step of that number has nothing left to do but to wait for the gate, and answers requests.
 at_gate() { as alice grep -q " done=$((STEPS - 1)) total=" "mall/$1/st/status.$2"; }
 said() { as alice grep -q -e "$2" "mall/$1/out"; }
+never_said() { ! said "$@"; }
 state() { lab on ctl -- scontrol show job -o "$(id "$1")" | grep -o 'JobState=[A-Z_]*' | cut -d= -f2; }
 reason() { lab on ctl -- squeue -h -j "$(id "$1")" -o %r; }
 is() { [[ $(lab on ctl -- squeue -h -j "$(id "$1")" -o %T) == "$2" ]]; }
@@ -142,9 +143,9 @@ nothing_left() {
     wait_idle
     [[ $(power_used) == 0 ]] || { echo "charged: $(power_used) W" >&2 && return 1; }
     for node in n1 n2 n3 n4; do
-        until_true 20 clean_of "$node" && until_true 5 at_boot "$node" && until_true 5 book_empty "$node" || {
+        if ! until_true 20 clean_of "$node" || ! until_true 5 at_boot "$node" || ! until_true 5 book_empty "$node"; then
             echo "$node: $(lab on "$node" -- ps -e -o pid,user,args | grep -e stencil -e wattlerun -e srun -e slurmstepd)" >&2
             return 1
-        }
+        fi
     done
 }
