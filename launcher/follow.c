@@ -445,6 +445,13 @@ static bool takes_part(const struct wattle_run *run, const struct leg *leg)
 	return leg->status.first_us || run->state.resizes || run->state.pauses;
 }
 
+/* By a signal that nobody sends who wants it to end. Not by SIGKILL alone: the greatest status counts, and where a rank was killed the
+ * others may die of a broken pipe. */
+static bool was_killed(int status)
+{
+	return status > 128 && status != 128 + SIGTERM && status != 128 + SIGINT && status != 128 + SIGHUP;
+}
+
 static enum outcome judge(struct wattle_run *run, struct leg *leg, bool asked, uint32_t *hurry)
 {
 	int status = leg->exit_status;
@@ -473,7 +480,7 @@ static enum outcome judge(struct wattle_run *run, struct leg *leg, bool asked, u
 		return GO_ON;
 	}
 	if (!asked) {
-		if (status != 128 + SIGKILL || !takes_part(run, leg))
+		if (!was_killed(status) || !takes_part(run, leg))
 			return FAILED;
 		run->state.killed++;
 		wattle_run_say(run, "the program was killed: %s", run->state.killed <= run->restarts_max ? "started again from its last checkpoint" :
