@@ -71,6 +71,7 @@ pids_of() {
 }
 # note_caps NODE: each change of a package's limit until it is 50 W, and when it was seen.
 note_caps() {
+    # shellcheck disable=SC2016
     lab on "$1" -- timeout 60 bash -c 'f=/sys/class/powercap/intel-rapl:0/constraint_0_power_limit_uw; was=
         while read -r now <$f; do [[ $now == "$was" ]] || echo "$EPOCHREALTIME $now"; was=$now; [[ $now != 50000000 ]] || exit 0; sleep 0.05; done
         ' >"$BATS_TEST_TMPDIR/caps.$1"
