@@ -140,7 +140,7 @@ static void look(struct wattle_run *run, struct leg *leg)
 }
 
 /* Waits for a change: the step's end, a signal to us, or time. */
-static void wait_a_while(struct leg *leg, double seconds)
+static void wait_a_while(const struct wattle_run *run, struct leg *leg, double seconds)
 {
 	struct timespec t;
 	sigset_t set;
@@ -163,7 +163,7 @@ static void wait_a_while(struct leg *leg, double seconds)
 	if (waitpid(leg->step.pid, &status, WNOHANG) != leg->step.pid)
 		return;
 ended:
-	leg->exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	leg->exit_status = wattle_step_exit(&leg->step, status, run->checkpointed);
 }
 
 /* --- a step ----------------------------------------------------------------------------------------------------------------- */
@@ -190,8 +190,8 @@ static int start(struct wattle_run *run, struct leg *leg)
 	struct wattle_err err = WATTLE_ERR_INIT;
 	struct wattle_launch launch = {
 		.job_id = run->job_id, .number = run->state.steps + 1, .nodes = run->nodes, .tasks_per_node = run->state.tasks_per_node,
-		.signal = run->signal, .wait_s = run->grace_s, .mpi = run->mpi, .folder = run->folder, .srun_args = run->srun_args,
-		.program = run->program, .measure = run->measure,
+		.signal = run->signal, .wait_s = run->grace_s, .mpi = run->mpi, .folder = run->folder, .launch_args = run->launch_args,
+		.program = run->program, .measure = run->measure, .mpirun = run->mpirun, .self = run->self, .checkpointed = run->checkpointed,
 	};
 	char text[80], until[16];
 
@@ -247,20 +247,23 @@ static void ask_to_leave(struct wattle_run *run, struct leg *leg)
 {
 	double asked_s = now_s(), sent_s = 0;
 	struct wattle_err err = WATTLE_ERR_INIT;
-	bool heard = false;
+	bool heard = false, event = wattle_step_status(&leg->step, &leg->status); /* events reach programs that have the library */
+	enum wattle_asked how;
 
-	wattle_run_say(run, "asks for a checkpoint");
 	show(run, NULL, "checkpoint");
 	run->state.asked_s = asked_s;
 	while (leg->exit_status < 0 && now_s() - asked_s < (double) run->grace_s && !leg->stop) {
 		if (!heard && now_s() - sent_s >= AGAIN_S) {
-			int rc = wattle_step_signal(&leg->step, run->job_id, run->signal, &err);
+			int rc = wattle_step_ask(&leg->step, run->job_id, run->signal, event, &how, &err);
 
 			if (rc < 0 && rc != -EAGAIN)
 				wattle_run_say(run, "the request can't be sent: %s", err.text);
+			if (rc == 0)
+				wattle_run_say(run, "asks for a checkpoint, by %s", how == WATTLE_ASKED_BY_EVENT ? "a PMIx event" : "signal");
+			event = false; /* once unheard, then by signal */
 			sent_s = now_s();
 		}
-		wait_a_while(leg, heard ? 1 : 0.25);
+		wait_a_while(run, leg, heard ? 1 : 0.25);
 		if (wattle_step_status(&leg->step, &leg->status))
 			heard = leg->status.asked > 0;
 	}
@@ -378,7 +381,7 @@ static bool run_step(struct wattle_run *run, struct leg *leg)
 			leg->choice = wattle_choose(run, now_s());
 			continue;
 		}
-		wait_a_while(leg, fmin(left_s > 0 ? left_s : LOOK_S, LOOK_S));
+		wait_a_while(run, leg, fmin(left_s > 0 ? left_s : LOOK_S, LOOK_S));
 		look(run, leg);
 		if (now_s() - leg->shown_s >= SHOW_S) {
 			char text[40];

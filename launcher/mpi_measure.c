@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "mpi_pmix.h"
 #include "mpi_report.h"
 
 bool wattle_measuring;
@@ -42,11 +43,14 @@ void wattle_measure_iteration(void)
 	atomic_fetch_add_explicit(&n_marks, 1, memory_order_relaxed);
 }
 
-static int count_nodes(void)
+/* PMIx knows; else those that share memory are one. All ranks go the same way. */
+static int count_nodes(const struct wattle_pmix_place *place)
 {
 	MPI_Comm node;
-	int rank, nodes = 0, leader = 0;
+	int rank, nodes = 0, leader = 0, known = place->nodes > 0;
 
+	if (PMPI_Allreduce(MPI_IN_PLACE, &known, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD) == MPI_SUCCESS && known)
+		return (int) place->nodes;
 	if (PMPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node) != MPI_SUCCESS)
 		return 0;
 	if (PMPI_Comm_rank(node, &rank) == MPI_SUCCESS)
@@ -85,6 +89,7 @@ void wattle_measure_end(uint64_t calls)
 	/* the least by the greatest of the negative; counts that every rank has alike */
 	double most[5] = { mine, -mine, 0, 0, 0 }, sum = 0, mean;
 	uint64_t done, total, my_calls = atomic_load(&n_calls), all_calls = 0, iterations = calls ? calls : atomic_load(&n_marks);
+	struct wattle_pmix_place place = { .nodes = 0 };
 	int rank, ranks, nodes;
 	char text[768] = "{", iteration[64] = "null", units[64] = "null", of[64] = "\"done\":null,\"total\":null";
 	size_t len;
@@ -94,7 +99,8 @@ void wattle_measure_end(uint64_t calls)
 	most[2] = (double) done;
 	most[3] = (double) total;
 	most[4] = (double) wattle_report_since();
-	nodes = count_nodes();
+	wattle_pmix_place(&place);
+	nodes = count_nodes(&place);
 	if (PMPI_Comm_rank(MPI_COMM_WORLD, &rank) != MPI_SUCCESS || PMPI_Comm_size(MPI_COMM_WORLD, &ranks) != MPI_SUCCESS ||
 	    PMPI_Allreduce(MPI_IN_PLACE, most, 5, MPI_DOUBLE, MPI_MAX, MPI_COMM_WORLD) != MPI_SUCCESS ||
 	    PMPI_Reduce(&mine, &sum, 1, MPI_DOUBLE, MPI_SUM, 0, MPI_COMM_WORLD) != MPI_SUCCESS ||

@@ -23,15 +23,16 @@
 #include "follow.h"
 #include "handover.h"
 #include "job.h"
+#include "rank.h"
 #include "units.h"
 
 #define EX_USAGE_ERROR 2
-#define SRUN_ARGS_MAX 64
+#define LAUNCH_ARGS_MAX 64
 
 struct options {
-	const char *plan, *state, *mpi;
-	char *srun_args[SRUN_ARGS_MAX + 1];
-	int n_srun_args;
+	const char *plan, *state, *mpi, *mpirun;
+	char *launch_args[LAUNCH_ARGS_MAX + 1];
+	int n_launch_args;
 	int64_t grace_s, pause_min_s;
 	int signal, checkpointed;
 	uint32_t tasks_per_node;
@@ -50,7 +51,8 @@ static const char help[] =
 	"      --checkpoint-exit N      exit status that says \"checkpointed, start me again\" (85)\n"
 	"      --min-pause DURATION     shorter gaps of the plan are run through (30s)\n"
 	"      --mpi TYPE               srun's --mpi (pmix); none: the site's default\n"
-	"      --srun-arg ARG           a further word for srun; may be repeated\n"
+	"      --launcher srun|mpirun   what starts the ranks (srun): Slurm, or Open MPI's mpirun, also with its path\n"
+	"      --launch-arg ARG         a further word for that; may be repeated\n"
 	"      --state DIR              where progress is kept, on a file system of all nodes (.wattle/JOBID)\n"
 	"      --measure                time in MPI, per iteration and units per second of each step, in measured.jsonl there\n"
 	"      --dry-run                say what would be done, and end\n"
@@ -89,6 +91,16 @@ static int parse_signal(const char *text)
 	return end != text && !*end && n > 0 && n <= SIGRTMAX && n != SIGKILL && n != SIGSTOP ? (int) n : -1;
 }
 
+/* *ret: NULL for srun. */
+static int parse_launcher(const char *text, const char **ret)
+{
+	const char *name = strrchr(text, '/');
+
+	name = name ? name + 1 : text;
+	*ret = strcmp(text, "srun") == 0 ? NULL : text;
+	return !*ret || strcmp(name, "mpirun") == 0 || strcmp(name, "mpiexec") == 0 ? 0 : -1;
+}
+
 static int parse_count(const char *text, long max)
 {
 	char *end;
@@ -100,12 +112,13 @@ static int parse_count(const char *text, long max)
 /* -1: go on; else the exit status. */
 static int parse_options(int argc, char **argv, struct options *o)
 {
-	enum { PLAN = 256, TASKS, GRACE, SIGNAL, EXIT, PAUSE, MPI, SRUN, STATE, DRY, MEASURE };
+	enum { PLAN = 256, TASKS, GRACE, SIGNAL, EXIT, PAUSE, MPI, LAUNCHER, LAUNCH_ARG, STATE, DRY, MEASURE };
 	static const struct option longs[] = {
 		{ "plan", required_argument, NULL, PLAN }, { "ntasks-per-node", required_argument, NULL, TASKS },
 		{ "grace", required_argument, NULL, GRACE }, { "checkpoint-signal", required_argument, NULL, SIGNAL },
 		{ "checkpoint-exit", required_argument, NULL, EXIT }, { "min-pause", required_argument, NULL, PAUSE },
-		{ "mpi", required_argument, NULL, MPI }, { "srun-arg", required_argument, NULL, SRUN },
+		{ "mpi", required_argument, NULL, MPI }, { "launcher", required_argument, NULL, LAUNCHER },
+		{ "launch-arg", required_argument, NULL, LAUNCH_ARG }, { "srun-arg", required_argument, NULL, LAUNCH_ARG },
 		{ "state", required_argument, NULL, STATE }, { "dry-run", no_argument, NULL, DRY },
 		{ "measure", no_argument, NULL, MEASURE },
 		{ "quiet", no_argument, NULL, 'q' }, { "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' }, { 0 },
@@ -136,10 +149,14 @@ static int parse_options(int argc, char **argv, struct options *o)
 				return fail(EX_USAGE_ERROR, "--checkpoint-exit \"%s\": wanted 1 to 125", optarg);
 			break;
 		case MPI: o->mpi = strcmp(optarg, "none") == 0 ? NULL : optarg; break;
-		case SRUN:
-			if (o->n_srun_args == SRUN_ARGS_MAX)
-				return fail(EX_USAGE_ERROR, "--srun-arg \"%s\": too many of them", optarg);
-			o->srun_args[o->n_srun_args++] = optarg;
+		case LAUNCHER:
+			if (parse_launcher(optarg, &o->mpirun) < 0)
+				return fail(EX_USAGE_ERROR, "--launcher \"%s\": wanted srun, mpirun, or an mpirun with its path", optarg);
+			break;
+		case LAUNCH_ARG:
+			if (o->n_launch_args == LAUNCH_ARGS_MAX)
+				return fail(EX_USAGE_ERROR, "--launch-arg \"%s\": too many of them", optarg);
+			o->launch_args[o->n_launch_args++] = optarg;
 			break;
 		case STATE: o->state = optarg; break;
 		case DRY: o->dry_run = true; break;
@@ -325,14 +342,22 @@ int main(int argc, char **argv)
 	struct wattle_course course = { 0 };
 	struct wattle_run run = { .folder_fd = -1 };
 	struct options o;
-	char folder[PATH_MAX];
-	int status = parse_options(argc, argv, &o);
+	char folder[PATH_MAX], self[PATH_MAX];
+	int status;
+	ssize_t n;
 
+	if (wattle_rank_is(argc, argv))
+		return wattle_rank_main(argv);
+	status = parse_options(argc, argv, &o);
 	if (status >= 0)
 		return status;
 	run.program = o.program;
-	run.srun_args = o.srun_args;
+	run.launch_args = o.launch_args;
 	run.mpi = o.mpi;
+	run.mpirun = o.mpirun;
+	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	self[n < 0 ? 0 : n] = '\0';
+	run.self = n > 0 ? self : argv[0];
 	run.signal = o.signal;
 	run.grace_s = o.grace_s;
 	run.pause_min_s = o.pause_min_s;
