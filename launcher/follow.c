@@ -191,7 +191,7 @@ static int start(struct wattle_run *run, struct leg *leg)
 	struct wattle_launch launch = {
 		.job_id = run->job_id, .number = run->state.steps + 1, .nodes = run->nodes, .tasks_per_node = run->state.tasks_per_node,
 		.signal = run->signal, .wait_s = run->grace_s, .mpi = run->mpi, .folder = run->folder, .launch_args = run->launch_args,
-		.program = run->program, .measure = run->measure, .mpirun = run->mpirun, .self = run->self, .checkpointed = run->checkpointed,
+		.program = run->program, .measured = run->measured, .mpirun = run->mpirun, .self = run->self, .checkpointed = run->checkpointed,
 	};
 	char text[80], until[16];
 
@@ -248,7 +248,8 @@ static void ask_to_leave(struct wattle_run *run, struct leg *leg)
 	double asked_s = now_s(), sent_s = 0;
 	struct wattle_err err = WATTLE_ERR_INIT;
 	bool heard = false, event = wattle_step_status(&leg->step, &leg->status); /* events reach programs that have the library */
-	enum wattle_asked how;
+	enum wattle_asked how, said_how = WATTLE_ASKED_BY_SIGNAL;
+	bool said = false;
 
 	show(run, NULL, "checkpoint");
 	run->state.asked_s = asked_s;
@@ -258,8 +259,10 @@ static void ask_to_leave(struct wattle_run *run, struct leg *leg)
 
 			if (rc < 0 && rc != -EAGAIN)
 				wattle_run_say(run, "the request can't be sent: %s", err.text);
-			if (rc == 0)
+			if (rc == 0 && (!said || how != said_how))
 				wattle_run_say(run, "asks for a checkpoint, by %s", how == WATTLE_ASKED_BY_EVENT ? "a PMIx event" : "signal");
+			said = said || rc == 0;
+			said_how = how;
 			event = false; /* once unheard, then by signal */
 			sent_s = now_s();
 		}

@@ -23,7 +23,8 @@ struct wattle_run {
 	int signal;
 	int64_t grace_s, pause_min_s;
 	int checkpointed;        /* exit status that means "checkpointed" */
-	bool quiet, measure;
+	bool quiet;
+	const char *measured;    /* as in wattle_launch */
 	/* what is */
 	uint32_t job_id, restarts, nodes;
 	double deadline_s;       /* UTC; 0: none */

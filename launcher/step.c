@@ -24,8 +24,8 @@ static void export_words(const struct wattle_launch *l, const char *status_path)
 	char text[32], path[4096];
 	const char *preload = getenv("LD_PRELOAD");
 
-	if (l->measure && (size_t) snprintf(path, sizeof(path), "%s/measured.jsonl", l->folder) < sizeof(path)) {
-		setenv("WATTLE_MEASURE", path, 1);
+	if (l->measured) {
+		setenv("WATTLE_MEASURE", l->measured, 1);
 		/* for programs that are not linked with it; the loader finds it as it does any library */
 		snprintf(path, sizeof(path), "%s%slibwattle_mpi.so.0", preload ? preload : "", preload ? ":" : "");
 		/* srun stands it; of mpirun's daemons nobody knows, so there the ranks alone get it */

@@ -21,7 +21,7 @@ struct wattle_launch {
 	int checkpointed;        /* the exit status that is no failure */
 	const char *mpi;         /* srun --mpi=; NULL: the site's default */
 	const char *folder;      /* absolute; of the status file */
-	bool measure;            /* by libwattle_mpi, preloaded, into measured.jsonl there */
+	const char *measured;    /* absolute; libwattle_mpi, preloaded, writes there. NULL: nothing is measured */
 	char *const *launch_args; /* further ones for srun or mpirun, NULL at the end */
 	char *const *program;    /* NULL at the end */
 };

@@ -23,6 +23,7 @@
 #include "follow.h"
 #include "handover.h"
 #include "job.h"
+#include "program.h"
 #include "rank.h"
 #include "units.h"
 
@@ -54,7 +55,7 @@ static const char help[] =
 	"      --launcher srun|mpirun   what starts the ranks (srun): Slurm, or Open MPI's mpirun, also with its path\n"
 	"      --launch-arg ARG         a further word for that; may be repeated\n"
 	"      --state DIR              where progress is kept, on a file system of all nodes (.wattle/JOBID)\n"
-	"      --measure                time in MPI, per iteration and units per second of each step, in measured.jsonl there\n"
+	"      --measure                time in MPI, per iteration and units per second of each step, for `wattle report`\n"
 	"      --dry-run                say what would be done, and end\n"
 	"  -q, --quiet                  no lines about the plan\n"
 	"  -h, --help; -V, --version\n\n"
@@ -280,6 +281,30 @@ static int open_state(const struct options *o, struct wattle_run *run, char *fol
 	return rc == -ENOENT ? 0 : rc;
 }
 
+/* In the job's own working directory, wherever the script has gone and the state is kept: `wattle report` looks there. */
+static int place_measured(struct wattle_run *run, char *path, size_t size, struct wattle_err *err)
+{
+	char id[16], folder[PATH_MAX];
+	const char *args[] = { "-h", "-j", id, "-o", "%Z", NULL };
+	struct wattle_answer answer;
+	int fd, rc;
+
+	snprintf(id, sizeof(id), "%u", run->job_id);
+	rc = wattle_slurm_run("squeue", args, &answer, err);
+	if (rc < 0)
+		return rc;
+	answer.text[strcspn(answer.text, "\n")] = '\0';
+	if (answer.text[0] != '/' || (size_t) snprintf(folder, sizeof(folder), "%s/.wattle/%u", answer.text, run->job_id) >= sizeof(folder) ||
+	    (size_t) snprintf(path, size, "%s/measured.jsonl", folder) >= size)
+		rc = wattle_err_set(err, EINVAL, "the job's working directory is not known");
+	free(answer.text);
+	if (rc < 0 || (rc = wattle_state_open(folder, &fd, err)) < 0)
+		return rc;
+	close(fd);
+	run->measured = path;
+	return 0;
+}
+
 /* A run that begins: the first, or one after a change of size, a requeue, a node failure. */
 static void enter(struct wattle_run *run, const struct options *o)
 {
@@ -342,7 +367,7 @@ int main(int argc, char **argv)
 	struct wattle_course course = { 0 };
 	struct wattle_run run = { .folder_fd = -1 };
 	struct options o;
-	char folder[PATH_MAX], self[PATH_MAX];
+	char folder[PATH_MAX], self[PATH_MAX], measured[PATH_MAX + 32];
 	int status;
 	ssize_t n;
 
@@ -363,7 +388,6 @@ int main(int argc, char **argv)
 	run.pause_min_s = o.pause_min_s;
 	run.checkpointed = o.checkpointed;
 	run.quiet = o.quiet;
-	run.measure = o.measure;
 	if (take_plan(&o, &run, &course, &err) < 0)
 		return fail(1, "%s", err.text);
 	run.job_id = env_number("SLURM_JOB_ID");
@@ -387,6 +411,8 @@ int main(int argc, char **argv)
 	if (open_state(&o, &run, folder, sizeof(folder), &err) < 0)
 		status = fail(1, "%s", err.text);
 	else {
+		if (o.measure && place_measured(&run, measured, sizeof(measured), &err) < 0)
+			wattle_run_say(&run, "nothing is measured: %s", err.text);
 		enter(&run, &o);
 		status = wattle_follow(&run);
 	}
