@@ -10,7 +10,7 @@
  * (threads add up). iterations: calls of wattle_should_checkpoint, or of MPI_Pcontrol in a program that has none. units: of wattle_progress,
  * since this run began. What is not known is null. A file above WATTLE_MEASURE_BYTES_MAX is left alone.
  *
- * C and C++ calls are seen; Fortran's go past it in Open MPI, whose Fortran bindings call PMPI themselves. */
+ * Calls from C and C++ are seen, and from Fortran with Open MPI (mpi_fortran.c). */
 
 #include <stdbool.h>
 #include <stdint.h>
