@@ -70,6 +70,15 @@ static void put_number(char *text, size_t size, const char *key, const char *nam
 	snprintf(text + len, size - len, "\"%s\":%s,", key, whole ? value : "null");
 }
 
+/* The launcher's name for this start; what does not look like one would be no JSON. */
+static void put_launch(char *text, size_t size, const char *job)
+{
+	size_t len = strlen(text);
+	bool plain = job[0] && !job[strspn(job, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._@:-")];
+
+	snprintf(text + len, size - len, "\"pmix_job\":%s%s%s,", plain ? "\"" : "", plain ? job : "null", plain ? "\"" : "");
+}
+
 static void append(const char *text, size_t len)
 {
 	const char *path = getenv(WATTLE_MEASURE_ENV);
@@ -91,7 +100,7 @@ void wattle_measure_end(uint64_t calls)
 	uint64_t done, total, my_calls = atomic_load(&n_calls), all_calls = 0, iterations = calls ? calls : atomic_load(&n_marks);
 	struct wattle_pmix_place place = { .nodes = 0 };
 	int rank, ranks, nodes;
-	char text[768] = "{", iteration[64] = "null", units[64] = "null", of[64] = "\"done\":null,\"total\":null";
+	char text[1024] = "{", iteration[64] = "null", units[64] = "null", of[64] = "\"done\":null,\"total\":null";
 	size_t len;
 
 	wattle_measuring = false;
@@ -115,6 +124,7 @@ void wattle_measure_end(uint64_t calls)
 		snprintf(units, sizeof(units), "%.6g", (most[2] - most[4]) / elapsed_s);
 	put_number(text, sizeof(text), "job", "SLURM_JOB_ID");
 	put_number(text, sizeof(text), "step", "SLURM_STEP_ID");
+	put_launch(text, sizeof(text), place.job);
 	len = strlen(text);
 	snprintf(text + len, sizeof(text) - len,
 		 "\"nodes\":%d,\"ranks\":%d,\"start_s\":%.3f,\"elapsed_s\":%.6f,\"mpi_s\":{\"min\":%.6f,\"mean\":%.6f,\"max\":%.6f},\"mpi_calls\":%" PRIu64

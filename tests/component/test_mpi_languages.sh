@@ -17,9 +17,9 @@ export OMPI_MCA_plm_rsh_agent=/bin/false OMPI_MCA_btl=self,vader,tcp TMPDIR=$dir
 export WATTLE_STATUS=$dir/status WATTLE_CHECKPOINT_SIGNAL WATTLE_MEASURE=$dir/measured
 WATTLE_CHECKPOINT_SIGNAL=$(kill -l URG)
 libs=$build/launcher/.libs
-with=(-I"$src/launcher" -L"$libs" -lwattle_mpi -Wl,-rpath,"$libs")
+with=(-I"$src/launcher" -L"$libs" -lwattle_mpi "-Wl,-rpath,$libs")
 # A library with sanitizers wants a program with them.
-[[ $(nm -D "$libs/libwattle_mpi.so") != *__asan_init* ]] || with+=(-fsanitize=address,undefined)
+[[ $(nm -D "$libs/libwattle_mpi.so") != *__asan_init* ]] || with+=("-fsanitize=address,undefined")
 
 fail() {
     echo "FAILED: $*"
