@@ -32,6 +32,11 @@ gives 139 "${rank[@]}" sh -c 'kill -SEGV $$'
 gives 127 "${rank[@]}" ./no-such-program
 grep -q "can't run ./no-such-program" err || fail "unsaid"
 
+echo "a launcher that is none is refused"
+gives 2 "$build/launcher/wattlerun" --launcher /bin/sh --dry-run true
+grep -q 'wanted srun, mpirun, or an mpirun with its path' err || fail "unsaid: $(<err)"
+gives 0 "$build/launcher/wattlerun" --launcher /opt/openmpi/bin/mpirun --dry-run true
+
 echo "words, input and output are the program's"
 # shellcheck disable=SC2016
 [[ $(echo in | "${rank[@]}" sh -c 'cat; printf "<%s>" "$@"' sh --as-rank 'a b' '') == $'in\n<--as-rank><a b><>' ]] || fail "words"
