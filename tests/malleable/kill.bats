@@ -114,7 +114,7 @@ teardown() {
     # it was not away long enough for slurmctld to notice
     lab on ctl -- scontrol update nodename=n3 state=down reason=rebooted
     until_true 30 is reboot PENDING
-    lab on ctl -- scontrol update nodename=n3 state=resume
+    lab on ctl -- scontrol update nodename=n3 state=resume || true # it may have come back by itself
     until_true 60 hurries reboot
     until_true 60 said stepds 'slurmstepd of this batch script was killed'
     open_gate stepds slurmd reboot pause
