@@ -94,9 +94,9 @@ JOB
 
 @test "1 -> 2 -> 3 nodes by mpirun: a rank for each node of the slot, the result is that of an undisturbed run" {
     local id want
-    want=$(as alice srun -N1 -n1 mpr/stencil 300 900 mpr/none 60 | grep -o 'checksum=[0-9a-f]*')
-    plan 8 '{"t":0,"nodes":1}' '{"t":1,"nodes":2}' '{"t":2,"nodes":3}' '{"t":3,"nodes":3}' '{"t":4,"nodes":3}' '{"t":5,"nodes":3}'
-    id=$(submit -N1-3 --power=200 -- --plan plan --min-pause 3s --measure ./stencil 300 900 ck 60)
+    want=$(as alice srun -N1 -n1 mpr/stencil 300 1500 mpr/none 60 | grep -o 'checksum=[0-9a-f]*')
+    plan 8 '{"t":0,"nodes":1}' '{"t":1,"nodes":2}' '{"t":2,"nodes":3}' '{"t":3,"nodes":3}' '{"t":4,"nodes":3}' '{"t":5,"nodes":3}' '{"t":6,"nodes":3}'
+    id=$(submit -N1-3 --power=200 -- --plan plan --min-pause 3s --measure ./stencil 300 1500 ck 60)
     until_true 120 job_gone "$id"
     [[ $(job_state "$id") == COMPLETED ]]
     run -0 as alice cat mpr/out

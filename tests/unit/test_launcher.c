@@ -380,7 +380,7 @@ static void test_rounds(void)
 	       dear[WATTLE_ROUND_N] = { 0, 1e-6, -1, 1 }, none[WATTLE_ROUND_N] = { 0 }, broken[WATTLE_ROUND_N] = { 0, NAN, NAN, NAN };
 	/* out of step: waiting is spread over more calls, but for 50 ms at most */
 	double tight[WATTLE_ROUND_N] = { 0, 1e-6, -5e-6, 7e-3 }, uneven[WATTLE_ROUND_N] = { 0, 10e-3, -5e-6, 2e-3 },
-	       lame[WATTLE_ROUND_N] = { 0, 1, -5e-6, 0.3 };
+	       lame[WATTLE_ROUND_N] = { 0, 1, -5e-6, 0.3 }, overloaded[WATTLE_ROUND_N] = { 0, 20e-3, -12e-3, 40e-3 };
 
 	CHECK_INT(wattle_round_calls(fast), 101);
 	CHECK_INT(wattle_round_calls(slow), 1);
@@ -390,6 +390,7 @@ static void test_rounds(void)
 	CHECK_INT(wattle_round_calls(tight), WATTLE_ROUND_CALLS_MAX);
 	CHECK_INT(wattle_round_calls(uneven), 6);
 	CHECK_INT(wattle_round_calls(lame), 1);
+	CHECK_INT(wattle_round_calls(overloaded), 26); /* half a second, not 512 calls of 20 ms */
 }
 
 static const struct test tests[] = {
