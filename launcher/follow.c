@@ -19,9 +19,11 @@
 
 #include "handover.h"
 #include "job.h"
+#include "replanner.h"
 #include "step.h"
 
 #define LOOK_S 5            /* between two looks at the status file */
+#define LEARN_S 5           /* a step tells something of its speed after this */
 #define SHOW_S 60           /* between two changes of the job's comment */
 #define AGAIN_S 2           /* a request that nobody has heard is made again after this */
 #define REQUEUE_WAIT_S 120  /* for Slurm to end us after requeuehold */
@@ -39,6 +41,7 @@ struct leg {
 	int exit_status;         /* 128+N: signal N; -1: still running */
 	int stop;                /* the signal that told us to end; 0: none */
 	double shown_s;
+	double slow_s, since_s;  /* time that caps have cost since the step started; up to when that is reckoned */
 };
 
 static double now_s(void)
@@ -139,6 +142,42 @@ static void look(struct wattle_run *run, struct leg *leg)
 	note_arrival(run, leg);
 }
 
+/* Up to now the step ran at the speed of its cap. */
+static void count_slow(struct leg *leg)
+{
+	double at_s = now_s();
+
+	leg->slow_s += (at_s - leg->since_s) * (1 - leg->choice.speed);
+	leg->since_s = at_s;
+}
+
+/* From the first status to the last: what starting took is not the program's speed; and at full speed. */
+static void learn_from(const struct wattle_run *run, const struct leg *leg, struct wattle_state *state)
+{
+	double run_s = (double) (leg->status.last_us - leg->status.first_us) / 1e6;
+
+	if (leg->status.total && leg->status.done > leg->done_before)
+		wattle_state_learn(state, run->nodes, (double) (leg->status.done - leg->done_before),
+				   fmax(run_s - fmin(leg->slow_s, 0.9 * run_s), 1e-3));
+}
+
+/* Whether another plan is in force now. */
+static bool replan(struct wattle_run *run, struct leg *leg)
+{
+	struct wattle_state seen = run->state;
+
+	if (!run->replanner || seen.ignored >= IGNORED_MAX || seen.crashes >= CRASHES_MAX)
+		return false;
+	if (leg->exit_status < 0 && leg->status.last_us - leg->status.first_us >= LEARN_S * 1000000) {
+		count_slow(leg);
+		learn_from(run, leg, &seen);
+	}
+	if (!wattle_replanner_look(run, &seen, now_s()))
+		return false;
+	save(run);
+	return true;
+}
+
 /* Waits for a change: the step's end, a signal to us, or time. */
 static void wait_a_while(struct leg *leg, double seconds)
 {
@@ -198,7 +237,8 @@ static int start(struct wattle_run *run, struct leg *leg)
 	run->state.steps++;
 	leg->done_before = run->state.done;
 	leg->exit_status = -1;
-	leg->start_s = now_s();
+	leg->start_s = leg->since_s = now_s();
+	leg->slow_s = 0;
 	save(run);
 	if (leg->choice.cap_w > 0)
 		set_cap(run, leg, leg->choice.cap_w);
@@ -223,8 +263,10 @@ static bool size_changes(const struct wattle_run *run, const struct wattle_choic
 /* At the end of a leg whose successor has the same size nothing is restarted. True if the step must be asked to leave. */
 static bool leg_over(struct wattle_run *run, struct leg *leg)
 {
-	struct wattle_choice next = wattle_choose(run, now_s());
+	struct wattle_choice next;
 
+	replan(run, leg);
+	next = wattle_choose(run, now_s());
 	if (next.behind && !leg->choice.behind)
 		wattle_run_say(run, "behind the plan: no pause, no fewer nodes, for the deadline's sake");
 	if (size_changes(run, &next)) {
@@ -238,6 +280,7 @@ static bool leg_over(struct wattle_run *run, struct leg *leg)
 		wattle_run_say(run, next.cap_w > 0 ? "cap %.0f W per node, nothing restarted" : "no cap but the grant, nothing restarted", next.cap_w);
 		set_cap(run, leg, next.cap_w);
 	}
+	count_slow(leg);
 	leg->choice = next;
 	return false;
 }
@@ -325,12 +368,9 @@ enum outcome { GO_ON, FINISHED, FAILED };
 
 static void learn(struct wattle_run *run, struct leg *leg)
 {
-	double from_s = (double) leg->status.first_us / 1e6, to_s = (double) leg->status.last_us / 1e6;
-
 	look(run, leg);
-	/* from the first status to the last: what starting took is not the program's speed */
-	if (leg->status.total && leg->status.done > leg->done_before)
-		wattle_state_learn(&run->state, run->nodes, (double) (leg->status.done - leg->done_before), fmax(to_s - from_s, 1e-3));
+	count_slow(leg);
+	learn_from(run, leg, &run->state);
 }
 
 static enum outcome judge(struct wattle_run *run, struct leg *leg, bool asked, uint32_t *hurry)
@@ -380,6 +420,10 @@ static bool run_step(struct wattle_run *run, struct leg *leg)
 		}
 		wait_a_while(leg, fmin(left_s > 0 ? left_s : LOOK_S, LOOK_S));
 		look(run, leg);
+		if (leg->exit_status < 0 && replan(run, leg)) {
+			leg->choice.until_s = -INFINITY;
+			continue;
+		}
 		if (now_s() - leg->shown_s >= SHOW_S) {
 			char text[40];
 
@@ -433,6 +477,8 @@ int wattle_follow(struct wattle_run *run)
 		enum outcome outcome;
 		bool asked;
 
+		leg.exit_status = 0;
+		replan(run, &leg);
 		leg.choice = wattle_choose(run, now_s());
 		if (run->can_resize && size_changes(run, &leg.choice) && run->state.crashes < CRASHES_MAX) {
 			leave_for(run, &leg.choice);

@@ -477,6 +477,9 @@ static void test_plan_text(void)
 		"v1 start=1 end=9 slots=0:0:0", "v1 start=1 end=9 slots=0:1:1,0:2:2", "v1 start=1 end=9 slots=0:1:1,3:0:5",
 		"v1 start=1 end=9 slots=0:1:1 slots=0:1:1", "v1 start=1 end=9 slots=0:1", "v1 start=1 end=9 slots=0:1:1,", "v1 start=-1 end=9 slots=0:1:1",
 		"v1 start=1 end=99999999999999999999 slots=0:1:1", "v1 start=1 end=9 slots=0:1:1x", "v1 start=1 end=9 slots=0:1000001:1",
+		"v1 start=1 end=9 slots=0:1:1 work=5", "v1 start=1 end=9 slots=0:1:1 sizes=1:1:1:1", "v1 start=1 end=9 slots=0:1:1 work=5 sizes=1:1:0:1",
+		"v1 start=1 end=9 slots=0:1:1 work=5 sizes=1:1:1", "v1 start=1 end=9 slots=0:1:1 work=5 sizes=1:1:1:1,", "v1 start=1 end=9 slots=0:1:1 work=5 sizes=",
+		"v1 start=1 end=9 slots=0:1:1 work=5 sizes=1:1:1:1:1", "v1 start=1 end=9 slots=0:1:1 work=5 sizes=1:1:1:9999999999",
 	};
 	struct wattle_plan_steps plan = { .end_s = 1000, .deadline_s = 1500, .overhead_s = 60, .n = 3,
 					  .step = { { 100, 4, 300 }, { 500, 0, 0 }, { 700, 8, 250 } } }, back;
@@ -487,6 +490,16 @@ static void test_plan_text(void)
 	CHECK_STRING(text, "v1 start=100 end=1000 deadline=1500 overhead=60 slots=0:4:300,400:0:0,600:8:250");
 	CHECK_INT(wattle_plan_text_parse("v1 new=key start=100 end=1000 deadline=1500 overhead=60 slots=0:4:300,400:0:0,600:8:250 end", &back, &err), 0);
 	CHECK_INT(back.step[2].from_s, 700);
+	CHECK_INT(back.n_sizes, 0);
+	plan.work_s = 4000;
+	plan.n_sizes = 2;
+	plan.size[0] = (struct wattle_plan_size){ 4, 300, WATTLE_PLAN_SPEED_ONE, 1200 };
+	plan.size[1] = (struct wattle_plan_size){ 8, 250, 1900000, 2000 };
+	CHECK_INT(wattle_plan_text_format(&plan, text, sizeof(text)), 0);
+	CHECK_STRING(text, "v1 start=100 end=1000 deadline=1500 overhead=60 slots=0:4:300,400:0:0,600:8:250 work=4000 sizes=4:300:1000000:1200,8:250:1900000:2000");
+	CHECK_INT(wattle_plan_text_parse(text, &back, &err), 0);
+	CHECK_INT(back.work_s, 4000);
+	CHECK_INT(back.size[1].speed, 1900000);
 	CHECK_INT(wattle_plan_text_format(&plan, text, 40), -ENOSPC);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		back.n = 77;
@@ -497,6 +510,9 @@ static void test_plan_text(void)
 	plan = (struct wattle_plan_steps){ .end_s = 253402300799, .deadline_s = 253402300799, .overhead_s = 86400, .n = WATTLE_PLAN_STEPS_MAX };
 	for (uint32_t i = 0; i < plan.n; i++)
 		plan.step[i] = (struct wattle_plan_step){ INT64_C(1763776800) + i * 100000, 1000000, 100000000 - i };
+	plan.work_s = 1000000000;
+	for (plan.n_sizes = 0; plan.n_sizes < WATTLE_PLAN_SIZES_MAX; plan.n_sizes++)
+		plan.size[plan.n_sizes] = (struct wattle_plan_size){ 1000000, 100000000, 1000000000, 4000000000 };
 	CHECK_INT(wattle_plan_text_format(&plan, text, sizeof(text)), 0);
 	CHECK_INT(wattle_plan_text_parse(text, &back, &err), 0);
 }
