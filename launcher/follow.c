@@ -23,6 +23,7 @@
 #include "step.h"
 
 #define LOOK_S 5            /* between two looks at the status file */
+#define SPARE_S 3           /* a cap that will be raised is asked for so long before */
 #define LEARN_S 5           /* a step tells something of its speed after this */
 #define SHOW_S 60           /* between two changes of the job's comment */
 #define AGAIN_S 2           /* a request that nobody has heard is made again after this */
@@ -33,7 +34,8 @@
 
 struct leg {
 	struct wattle_step step;
-	struct wattle_capper capper;
+	struct wattle_capper capper, spare;
+	double spare_w;
 	struct wattle_choice choice;
 	struct wattle_status status;
 	double start_s;
@@ -213,8 +215,12 @@ static int set_cap(struct wattle_run *run, struct leg *leg, double cap_w)
 	struct wattle_err err = WATTLE_ERR_INIT;
 	int rc = 0;
 
-	if (cap_w > 0)
+	if (leg->spare.fd >= 0 && cap_w > 0 && fabs(leg->spare_w - cap_w) < 0.5) {
+		fresh = leg->spare;
+		leg->spare.fd = -1;
+	} else if (cap_w > 0)
 		rc = wattle_capper_start(run->nodes, cap_w, &fresh, &err);
+	wattle_capper_stop(&leg->spare);
 	if (rc < 0) {
 		wattle_run_say(run, "%s: the watts stay as they are", err.text);
 		return rc;
@@ -222,6 +228,21 @@ static int set_cap(struct wattle_run *run, struct leg *leg, double cap_w)
 	leg->capper = fresh;
 	wattle_capper_stop(&old); /* only now: a higher cap comes in force when the lower one goes, a lower one at once */
 	return 0;
+}
+
+/* The least of what steps ask for counts: a step that asks for more than the one in force does nothing until that goes. Started before
+ * its time, the new cap takes as long as the end of a step, and not as its start as well. */
+static void prepare_cap(struct wattle_run *run, struct leg *leg)
+{
+	struct wattle_choice next = wattle_choose(run, wattle_course_utc(run, leg->choice.until_s) + 1e-3);
+
+	if (leg->spare.fd >= 0 || !(leg->choice.cap_w > 0) || next.phase != WATTLE_PHASE_RUN || next.nodes != run->nodes ||
+	    next.cap_w < leg->choice.cap_w + 0.5)
+		return;
+	if (wattle_capper_start(run->nodes, next.cap_w, &leg->spare, NULL) == 0)
+		leg->spare_w = next.cap_w;
+	else
+		leg->spare.fd = -1; /* it is tried again when it is due */
 }
 
 static int start(struct wattle_run *run, struct leg *leg)
@@ -418,7 +439,12 @@ static bool run_step(struct wattle_run *run, struct leg *leg)
 			leg->choice = wattle_choose(run, now_s());
 			continue;
 		}
-		wait_a_while(leg, fmin(left_s > 0 ? left_s : LOOK_S, LOOK_S));
+		if (left_s > 0 && left_s <= SPARE_S) {
+			prepare_cap(run, leg);
+			left_s = fmax(wattle_course_utc(run, leg->choice.until_s) - now_s(), 0);
+		} else
+			left_s = left_s > 0 ? left_s - SPARE_S : LOOK_S;
+		wait_a_while(leg, fmin(left_s, LOOK_S));
 		look(run, leg);
 		if (leg->exit_status < 0 && replan(run, leg)) {
 			leg->choice.until_s = -INFINITY;
@@ -463,7 +489,7 @@ static void finish(struct wattle_run *run, const char *what)
 
 int wattle_follow(struct wattle_run *run)
 {
-	struct leg leg = { .capper = { 0, -1 } };
+	struct leg leg = { .capper = { 0, -1 }, .spare = { 0, -1 } };
 	uint32_t hurry = 0;
 	sigset_t set;
 
