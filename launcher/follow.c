@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "handover.h"
+#include "holder.h"
 #include "job.h"
 #include "replanner.h"
 #include "step.h"
@@ -27,10 +28,13 @@
 #define LEARN_S 5           /* a step tells something of its speed after this */
 #define SHOW_S 60           /* between two changes of the job's comment */
 #define AGAIN_S 2           /* a request that nobody has heard is made again after this */
-#define REQUEUE_WAIT_S 120  /* for Slurm to end us after requeuehold */
+#define REQUEUE_WAIT_S 60   /* for Slurm to end us after requeuehold */
+#define REQUEUE_TRIES 3     /* a slurmctld that dies after its answer may have forgotten it */
+#define SLURM_AGAIN_S 5     /* between two questions to a Slurm that does not answer */
 #define HURRY_MAX 3         /* steps in a row that ended checkpointed, unasked and without progress */
 #define CRASHES_MAX 2
 #define IGNORED_MAX 2
+#define ENDS_WITHIN_S 20    /* srun, told to end its step */
 
 struct leg {
 	struct wattle_step step;
@@ -39,9 +43,11 @@ struct leg {
 	struct wattle_choice choice;
 	struct wattle_status status;
 	double start_s;
+	double ask_s;            /* UTC; a checkpoint is due then, whatever the plan says. INFINITY: never */
 	uint64_t done_before;    /* the program's units when the step started */
 	int exit_status;         /* 128+N: signal N; -1: still running */
 	int stop;                /* the signal that told us to end; 0: none */
+	bool alone;              /* nobody holds this batch script any more */
 	double shown_s;
 	double slow_s, since_s;  /* time that caps have cost since the step started; up to when that is reckoned */
 };
@@ -180,6 +186,40 @@ static bool replan(struct wattle_run *run, struct leg *leg)
 	return true;
 }
 
+static void signals_of_end(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGHUP);
+}
+
+/* A slurmctld that is being restarted answers again; without it no step starts and no job is requeued. Negative if we are to end. */
+static int wait_for_slurm(const struct wattle_run *run)
+{
+	struct wattle_err err = WATTLE_ERR_INIT;
+	bool said = false;
+	sigset_t set;
+
+	signals_of_end(&set);
+	for (;;) {
+		struct timespec t = { SLURM_AGAIN_S, 0 };
+		struct wattle_job job;
+		int rc = wattle_job_ask(run->job_id, &job, &err), got;
+
+		if (rc == 0 || rc == -ENOENT)
+			return 0;
+		if (!said)
+			wattle_run_say(run, "Slurm does not answer, waits for it: %s", err.text);
+		said = true;
+		got = sigtimedwait(&set, NULL, &t);
+		if (got > 0) {
+			kill(getpid(), got); /* pending again, for those who look at it */
+			return -EINTR;
+		}
+	}
+}
+
 /* Waits for a change: the step's end, a signal to us, or time. */
 static void wait_a_while(struct leg *leg, double seconds)
 {
@@ -189,17 +229,14 @@ static void wait_a_while(struct leg *leg, double seconds)
 
 	if (waitpid(leg->step.pid, &status, WNOHANG) == leg->step.pid)
 		goto ended;
-	sigemptyset(&set);
+	signals_of_end(&set);
 	sigaddset(&set, SIGCHLD);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
 	if (seconds < 0)
 		seconds = 0;
 	t.tv_sec = (time_t) seconds;
 	t.tv_nsec = (long) ((seconds - (double) t.tv_sec) * 1e9);
 	got = sigtimedwait(&set, NULL, &t);
-	if (got == SIGTERM || got == SIGINT || got == SIGHUP)
+	if (got > 0 && got != SIGCHLD)
 		leg->stop = got;
 	if (waitpid(leg->step.pid, &status, WNOHANG) != leg->step.pid)
 		return;
@@ -260,7 +297,12 @@ static int start(struct wattle_run *run, struct leg *leg)
 	leg->exit_status = -1;
 	leg->start_s = leg->since_s = now_s();
 	leg->slow_s = 0;
+	leg->ask_s = run->every_s ? leg->start_s + (double) run->every_s : INFINITY;
+	if (run->can_resize && run->leave_by_s > leg->start_s)
+		leg->ask_s = fmin(leg->ask_s, run->leave_by_s);
 	save(run);
+	if (wait_for_slurm(run) < 0)
+		return -1;
 	if (leg->choice.cap_w > 0)
 		set_cap(run, leg, leg->choice.cap_w);
 	if (wattle_step_start(&launch, &leg->step, &err) < 0) {
@@ -281,6 +323,17 @@ static bool size_changes(const struct wattle_run *run, const struct wattle_choic
 	return next->nodes != run->nodes && next->nodes != run->state.refused_nodes;
 }
 
+/* What was asked for has been left; the program goes on in another run of the job, which has a time limit of its own. */
+static bool limit_comes(const struct wattle_run *run)
+{
+	return run->leave_by_s > 0 && now_s() >= run->leave_by_s;
+}
+
+static bool may_ask(const struct wattle_run *run)
+{
+	return run->state.ignored < IGNORED_MAX && run->state.crashes < CRASHES_MAX;
+}
+
 /* At the end of a leg whose successor has the same size nothing is restarted. True if the step must be asked to leave. */
 static bool leg_over(struct wattle_run *run, struct leg *leg)
 {
@@ -291,7 +344,7 @@ static bool leg_over(struct wattle_run *run, struct leg *leg)
 	if (next.behind && !leg->choice.behind)
 		wattle_run_say(run, "behind the plan: no pause, no fewer nodes, for the deadline's sake");
 	if (size_changes(run, &next)) {
-		if (run->can_resize && run->state.ignored < IGNORED_MAX && run->state.crashes < CRASHES_MAX)
+		if (run->can_resize && may_ask(run))
 			return true;
 		if (leg->choice.nodes != next.nodes || leg->choice.phase != next.phase)
 			wattle_run_say(run, "the plan wants %s%u nodes; goes on with %u: %s", next.phase == WATTLE_PHASE_PAUSE ? "a pause, then " : "", next.nodes,
@@ -309,20 +362,26 @@ static bool leg_over(struct wattle_run *run, struct leg *leg)
 /* Asks until the step has left, the grace is over, or we are to end ourselves. */
 static void ask_to_leave(struct wattle_run *run, struct leg *leg)
 {
-	double asked_s = now_s(), sent_s = 0;
+	double asked_s = now_s(), sent_s = 0, until_s;
 	struct wattle_err err = WATTLE_ERR_INIT;
-	bool heard = false;
+	bool heard = false, said = false;
 
 	wattle_run_say(run, "asks for a checkpoint");
 	show(run, NULL, "checkpoint");
 	run->state.asked_s = asked_s;
-	while (leg->exit_status < 0 && now_s() - asked_s < (double) run->grace_s && !leg->stop) {
+	until_s = now_s() + (double) run->grace_s;
+	while (leg->exit_status < 0 && now_s() < until_s && !leg->stop) {
 		if (!heard && now_s() - sent_s >= AGAIN_S) {
 			int rc = wattle_step_signal(&leg->step, run->job_id, run->signal, &err);
 
-			if (rc < 0 && rc != -EAGAIN)
-				wattle_run_say(run, "the request can't be sent: %s", err.text);
 			sent_s = now_s();
+			if (rc < 0 && rc != -EAGAIN) {
+				/* no fault of the program's, which works on meanwhile */
+				until_s = sent_s + (double) run->grace_s;
+				if (!said)
+					wattle_run_say(run, "the request can't be sent, is tried again: %s", err.text);
+				said = true;
+			}
 		}
 		wait_a_while(leg, heard ? 1 : 0.25);
 		if (wattle_step_status(&leg->step, &leg->status))
@@ -332,25 +391,37 @@ static void ask_to_leave(struct wattle_run *run, struct leg *leg)
 
 /* --- changes of size -------------------------------------------------------------------------------------------------------- */
 
+/* What wattle-resize is to do is written down, and the job put on hold. */
+static int requeue(const struct wattle_run *run, uint32_t nodes, int64_t begin_s, struct wattle_err *err)
+{
+	struct wattle_handover handover = { run->restarts, nodes, begin_s };
+	char comment[sizeof(run->comment) + 200] = "Comment=", job[32], id[16];
+	const char *update[] = { "update", job, comment, NULL };
+	const char *hold[] = { "requeuehold", id, NULL };
+	int rc;
+
+	snprintf(job, sizeof(job), "JobId=%u", run->job_id);
+	snprintf(id, sizeof(id), "%u", run->job_id);
+	wattle_handover_format(&handover, run->comment, comment + strlen(comment), sizeof(comment) - strlen(comment));
+	rc = wattle_scontrol(update, err);
+	return rc < 0 ? rc : wattle_scontrol(hold, err);
+}
+
 /* The job goes back into the queue, held; wattle-resize gives it its size and lets it go. Slurm ends us on the way. Returns only if
  * that did not come about. */
 static void leave_for(struct wattle_run *run, const struct wattle_choice *next)
 {
-	struct wattle_handover handover = { run->restarts, next->nodes, 0 };
-	char comment[sizeof(run->comment) + 200] = "Comment=", job[32], id[16], when[16];
-	const char *update[] = { "update", job, comment, NULL };
-	const char *requeue[] = { "requeuehold", id, NULL };
 	struct wattle_err err = WATTLE_ERR_INIT;
 	struct wattle_state *s = &run->state;
 	bool pause = next->phase == WATTLE_PHASE_PAUSE;
+	int64_t begin_s = pause ? (int64_t) ceil(wattle_course_utc(run, next->until_s)) : 0;
 	pid_t script = getppid();
+	char when[16];
 
-	if (pause)
-		handover.begin_s = (int64_t) ceil(wattle_course_utc(run, next->until_s));
 	if (!(s->asked_s > 0))
 		s->asked_s = now_s();
 	s->left_s = now_s();
-	s->begin_s = (double) handover.begin_s;
+	s->begin_s = (double) begin_s;
 	s->wanted_nodes = next->nodes;
 	if (pause)
 		s->pauses++;
@@ -359,16 +430,17 @@ static void leave_for(struct wattle_run *run, const struct wattle_choice *next)
 	save(run);
 	if (pause)
 		wattle_run_say(run, "pauses until %s, then %u nodes", clock_text(s->begin_s, when), next->nodes);
-	else
+	else if (next->nodes != run->nodes)
 		wattle_run_say(run, "from %u to %u nodes", run->nodes, next->nodes);
-	snprintf(job, sizeof(job), "JobId=%u", run->job_id);
-	snprintf(id, sizeof(id), "%u", run->job_id);
-	wattle_handover_format(&handover, run->comment, comment + strlen(comment), sizeof(comment) - strlen(comment));
+	else
+		wattle_run_say(run, "goes on in the job's next run: the time limit comes");
 	/* proctrack/linuxproc ends the batch script and may lose sight of us then */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (wattle_scontrol(update, &err) == 0 && wattle_scontrol(requeue, &err) == 0) {
+	for (int i = 0; i < REQUEUE_TRIES; i++) {
 		struct timespec t = { REQUEUE_WAIT_S, 0 };
 
+		if (wait_for_slurm(run) < 0 || (requeue(run, next->nodes, begin_s, &err) < 0 && wattle_slurm_answers(run->job_id)))
+			break;
 		fflush(NULL);
 		nanosleep(&t, NULL); /* SIGTERM is blocked, and SIGKILL is what ends us */
 		if (getppid() != script)
@@ -383,6 +455,40 @@ static void leave_for(struct wattle_run *run, const struct wattle_choice *next)
 	show(run, NULL, "size can't be changed");
 }
 
+/* srun is told to end its step. */
+static void end_step(const struct leg *leg)
+{
+	int status;
+
+	if (leg->exit_status >= 0)
+		return;
+	kill(leg->step.pid, SIGTERM);
+	for (int waited_ms = 0; waitpid(leg->step.pid, &status, WNOHANG) == 0; waited_ms += 50) {
+		struct timespec nap = { 0, 50000000 };
+
+		if (waited_ms == ENDS_WITHIN_S * 1000)
+			kill(leg->step.pid, SIGKILL);
+		nanosleep(&nap, NULL);
+	}
+}
+
+/* The slurmstepd of the batch script is gone: Slurm will notice in some minutes, and run the job again beside what still runs. So
+ * nothing goes on here, and Slurm hears of it now. */
+static int abandon(struct wattle_run *run, const struct leg *leg)
+{
+	struct wattle_err err = WATTLE_ERR_INIT;
+
+	wattle_run_say(run, "the slurmstepd of this batch script was killed: this run of the job ends");
+	end_step(leg);
+	run->state.asked_s = 0;
+	run->state.wanted_nodes = 0;
+	save(run);
+	if (run->can_resize && wait_for_slurm(run) == 0 && requeue(run, run->nodes, 0, &err) < 0)
+		wattle_run_say(run, "the job could not be requeued: %s", err.text);
+	kill(0, SIGTERM); /* the script, as its slurmstepd would have; we ourselves keep it blocked */
+	return 1;
+}
+
 /* --- what came of a step ---------------------------------------------------------------------------------------------------- */
 
 enum outcome { GO_ON, FINISHED, FAILED };
@@ -394,18 +500,39 @@ static void learn(struct wattle_run *run, struct leg *leg)
 	learn_from(run, leg, &run->state);
 }
 
+/* A program that knows of checkpoints: to start another one again would be to begin anew. */
+static bool takes_part(const struct wattle_run *run, const struct leg *leg)
+{
+	return leg->status.first_us || run->state.resizes || run->state.pauses;
+}
+
+/* By a signal that nobody sends who wants it to end. Not by SIGKILL alone: the greatest status counts, and where a rank was killed the
+ * others may die of a broken pipe. */
+static bool was_killed(int status)
+{
+	return status > 128 && status != 128 + SIGTERM && status != 128 + SIGINT && status != 128 + SIGHUP;
+}
+
 static enum outcome judge(struct wattle_run *run, struct leg *leg, bool asked, uint32_t *hurry)
 {
 	int status = leg->exit_status;
 	bool heard = leg->status.asked > 0, saved = leg->status.saved > 0;
 
+	/* srun ends with 0, too, if the step could not be started; a socket of PMIx that a killed slurmstepd left behind is enough */
+	if (status == 0 && !leg->status.first_us && run->state.done < run->state.total && run->state.killed < run->restarts_max) {
+		run->state.killed++;
+		wattle_run_say(run, "the program ended with 0 at %d%%, without a sign of life: started again", progress_pct(&run->state));
+		return GO_ON;
+	}
 	if (status == 0) {
 		if (run->state.total && run->state.done < run->state.total)
 			wattle_run_say(run, "the program ended with 0 at %d%%: finished", progress_pct(&run->state));
 		return FINISHED;
 	}
+	if (saved)
+		run->state.killed = 0;
 	if (status == run->checkpointed && (!heard || saved)) {
-		run->state.ignored = run->state.crashes = 0;
+		run->state.ignored = run->state.crashes = run->state.killed = 0;
 		*hurry = !asked && run->state.done <= leg->done_before ? *hurry + 1 : 0;
 		if (*hurry >= HURRY_MAX) {
 			wattle_run_say(run, "the program left \"checkpointed\" (%d) %u times without being asked and without progress: given up", status, *hurry);
@@ -413,8 +540,14 @@ static enum outcome judge(struct wattle_run *run, struct leg *leg, bool asked, u
 		}
 		return GO_ON;
 	}
-	if (!asked)
-		return FAILED;
+	if (!asked) {
+		if (!was_killed(status) || !takes_part(run, leg))
+			return FAILED;
+		run->state.killed++;
+		wattle_run_say(run, "the program was killed: %s", run->state.killed <= run->restarts_max ? "started again from its last checkpoint" :
+			       run->restarts_max ? "given up, as the times before" : "given up");
+		return run->state.killed <= run->restarts_max ? GO_ON : FAILED;
+	}
 	run->state.crashes++;
 	wattle_run_say(run, "the program failed in its checkpoint (exit status %d%s): %s", status, heard && !saved ? ", no checkpoint on disk" : "",
 		       run->state.crashes < CRASHES_MAX ? "started again from the one before" :
@@ -426,9 +559,14 @@ static enum outcome judge(struct wattle_run *run, struct leg *leg, bool asked, u
 static bool run_step(struct wattle_run *run, struct leg *leg)
 {
 	while (leg->exit_status < 0 && !leg->stop) {
-		double left_s = wattle_course_utc(run, leg->choice.until_s) - now_s();
+		double left_s = wattle_course_utc(run, leg->choice.until_s) - now_s(), due_s = leg->ask_s - now_s();
 
-		if (left_s <= 0 && leg_over(run, leg)) {
+		leg->alone = run->holder && wattle_holder_find() != run->holder;
+		if (leg->alone)
+			return false;
+		if ((due_s <= 0 && may_ask(run)) || (left_s <= 0 && leg_over(run, leg))) {
+			if (due_s <= 0)
+				leg->ask_s = run->every_s ? now_s() + (double) run->every_s : INFINITY;
 			ask_to_leave(run, leg);
 			if (leg->exit_status >= 0 || leg->stop)
 				return true;
@@ -444,7 +582,7 @@ static bool run_step(struct wattle_run *run, struct leg *leg)
 			left_s = fmax(wattle_course_utc(run, leg->choice.until_s) - now_s(), 0);
 		} else
 			left_s = left_s > 0 ? left_s - SPARE_S : LOOK_S;
-		wait_a_while(leg, fmin(left_s, LOOK_S));
+		wait_a_while(leg, fmin(fmin(left_s, due_s > 0 ? due_s : LOOK_S), LOOK_S));
 		look(run, leg);
 		if (leg->exit_status < 0 && replan(run, leg)) {
 			leg->choice.until_s = -INFINITY;
@@ -463,15 +601,11 @@ static bool run_step(struct wattle_run *run, struct leg *leg)
 
 /* Somebody wants us gone: Slurm at the time limit or a preemption, or the user. The step hears of it from Slurm, too; the state is on
  * disk already. */
-static int stop_for(struct wattle_run *run, struct leg *leg)
+static int stop_for(struct wattle_run *run, const struct leg *leg)
 {
-	int status;
-
-	kill(leg->step.pid, SIGTERM);
 	save(run);
 	wattle_run_say(run, "ended by signal %d", leg->stop);
-	if (leg->exit_status < 0)
-		waitpid(leg->step.pid, &status, 0);
+	end_step(leg);
 	return 128 + leg->stop;
 }
 
@@ -493,11 +627,8 @@ int wattle_follow(struct wattle_run *run)
 	uint32_t hurry = 0;
 	sigset_t set;
 
-	sigemptyset(&set);
+	signals_of_end(&set);
 	sigaddset(&set, SIGCHLD);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	for (;;) {
 		enum outcome outcome;
@@ -506,7 +637,7 @@ int wattle_follow(struct wattle_run *run)
 		leg.exit_status = 0;
 		replan(run, &leg);
 		leg.choice = wattle_choose(run, now_s());
-		if (run->can_resize && size_changes(run, &leg.choice) && run->state.crashes < CRASHES_MAX) {
+		if (run->can_resize && (size_changes(run, &leg.choice) || limit_comes(run)) && run->state.crashes < CRASHES_MAX) {
 			leave_for(run, &leg.choice);
 			continue;
 		}
@@ -514,6 +645,8 @@ int wattle_follow(struct wattle_run *run)
 			return 1;
 		asked = run_step(run, &leg);
 		set_cap(run, &leg, 0);
+		if (leg.alone)
+			return abandon(run, &leg);
 		if (leg.stop)
 			return stop_for(run, &leg);
 		learn(run, &leg);

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "course.h"
 #include "err.h"
@@ -24,11 +25,15 @@ struct wattle_run {
 	int folder_fd;
 	int signal;
 	int64_t grace_s, pause_min_s;
+	int64_t every_s;         /* a checkpoint at least that often; 0: where the plan wants one */
+	uint32_t restarts_max;   /* of a program that was killed, in a row */
 	int checkpointed;        /* exit status that means "checkpointed" */
 	bool quiet, measure;
 	/* what is */
 	uint32_t job_id, restarts, nodes;
 	double deadline_s;       /* UTC; 0: none */
+	double leave_by_s;       /* UTC; a checkpoint is asked for then, ahead of the time limit. 0: none */
+	pid_t holder;            /* the slurmstepd of the batch script; 0: not known */
 	char comment[1024];      /* the user's own */
 	bool can_resize;
 	char why_not[256];       /* if it can't */

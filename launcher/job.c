@@ -7,17 +7,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cleanup.h"
 #include "program.h"
 #include "units.h"
 
 #define ASK_MS 30000
-#define ANSWER_MAX (1024 * 1024)
+#define ANSWER_MAX (64 * 1024 * 1024) /* a line for each pending job of a large site */
 #define ARGS_MAX 24
 
 /* No words of users in it: a job's name could look like a field of scontrol's. Reason may have blanks, so it stands last. */
-#define FIELDS "State:30 ,NumNodes:14 ,NumTasks:14 ,NumCPUs:14 ,cpus-per-task:14 ,RestartCnt:14 ,TimeLimit:26 ,Deadline:26 ,EligibleTime:26 ,Requeue:10 ,Reason:70"
+#define FIELDS "State:30 ,NumNodes:14 ,NumTasks:14 ,NumCPUs:14 ,cpus-per-task:14 ,RestartCnt:14 ,TimeLimit:26 ,Deadline:26 ,EligibleTime:26 ,EndTime:26 ,Requeue:10 ,Reason:70"
 
 int wattle_slurm_run(const char *name, const char *const *args, struct wattle_answer *ret, struct wattle_err *err)
 {
@@ -51,19 +52,20 @@ static int64_t moment(const char *text)
 
 int wattle_job_parse(const char *line, struct wattle_job *ret)
 {
-	char limit[64], deadline[32], eligible[32];
+	char limit[64], deadline[32], eligible[32], end[32];
 	struct wattle_job job = { 0 };
 	unsigned requeue = 0;
 	int n = -1;
 
-	if (sscanf(line, "%31s %9u %9u %9u %9u %9u %63s %31s %31s %1u %n", job.state, &job.nodes, &job.tasks, &job.cpus, &job.cpus_per_task,
-		   &job.restarts, limit, deadline, eligible, &requeue, &n) != 10 || n < 0)
+	if (sscanf(line, "%31s %9u %9u %9u %9u %9u %63s %31s %31s %31s %1u %n", job.state, &job.nodes, &job.tasks, &job.cpus, &job.cpus_per_task,
+		   &job.restarts, limit, deadline, eligible, end, &requeue, &n) != 11 || n < 0)
 		return -EINVAL;
 	/* below a day it is MM:SS or HH:MM:SS: Slurm's own form, which the parser takes; else UNLIMITED and the like */
 	if (wattle_duration_parse(limit, &job.time_limit_s, NULL) < 0)
 		job.time_limit_s = 0;
 	job.deadline_s = moment(deadline);
 	job.eligible_s = moment(eligible);
+	job.end_s = job.time_limit_s ? moment(end) : 0;
 	job.requeue = requeue;
 	snprintf(job.reason, sizeof(job.reason), "%.*s", (int) strcspn(line + n, "\n"), line + n);
 	*ret = job;
@@ -87,6 +89,14 @@ int wattle_job_ask(uint32_t job_id, struct wattle_job *ret, struct wattle_err *e
 		rc = wattle_err_set(err, EIO, "squeue answered something else than it was asked: \"%.80s\"", answer.text);
 	free(answer.text);
 	return rc;
+}
+
+bool wattle_slurm_answers(uint32_t job_id)
+{
+	struct wattle_job job;
+	int rc = wattle_job_ask(job_id, &job, NULL);
+
+	return rc == 0 || rc == -ENOENT;
 }
 
 int wattle_job_comment(uint32_t job_id, char *ret, unsigned long size, struct wattle_err *err)
@@ -117,6 +127,18 @@ int wattle_scontrol(const char *const *args, struct wattle_err *err)
 
 	free(answer.text);
 	return rc;
+}
+
+int wattle_job_begin(const char *job, int64_t begin_s, struct wattle_err *err)
+{
+	char start[40];
+	const char *args[] = { "update", job, start, NULL };
+
+	if (begin_s > time(NULL))
+		snprintf(start, sizeof(start), "StartTime=uts%" PRId64, begin_s);
+	else
+		snprintf(start, sizeof(start), "StartTime=now");
+	return wattle_scontrol(args, err);
 }
 
 bool wattle_limits_found(const char *text)

@@ -15,12 +15,15 @@ struct wattle_job {
 	int64_t time_limit_s;  /* 0: none */
 	int64_t deadline_s;    /* UTC; 0: none */
 	int64_t eligible_s;    /* UTC; 0: not known */
+	int64_t end_s;         /* UTC, of a job that runs: where its time limit ends it; 0: nowhere */
 	bool requeue;
 	char reason[80];
 };
 
 /* -ENOENT: Slurm knows no such job; -EIO and others: it could not be asked, err says why. */
 int wattle_job_ask(uint32_t job_id, struct wattle_job *ret, struct wattle_err *err);
+/* Whether slurmctld says anything about the job. */
+bool wattle_slurm_answers(uint32_t job_id);
 /* The words of one line of squeue; pure. -EINVAL. */
 int wattle_job_parse(const char *line, struct wattle_job *ret);
 
@@ -34,6 +37,8 @@ struct wattle_answer; /* program.h */
 int wattle_slurm_run(const char *name, const char *const *args, struct wattle_answer *ret, struct wattle_err *err);
 /* `scontrol VERB ARG…`, NULL at the end of args. -EIO with what it said. */
 int wattle_scontrol(const char *const *args, struct wattle_err *err);
+/* A pending job's begin, job being "JobId=N"; a moment that has passed, or 0, is now. */
+int wattle_job_begin(const char *job, int64_t begin_s, struct wattle_err *err);
 /* Whether limits on nodes or CPUs stand for any account, user or QOS, and are enforced. An operator's update of a job's size would lift
  * them for that job. On errors it is not known. */
 int wattle_job_limits(bool *ret, struct wattle_err *err);

@@ -111,6 +111,7 @@ int wattle_state_load(int folder, struct wattle_state *ret, struct wattle_err *e
 	s.lost_n = u32(o, "lost_n");
 	s.ignored = u32(o, "ignored");
 	s.crashes = u32(o, "crashes");
+	s.killed = u32(o, "killed");
 	load_rates(wattle_json_array(o, "rates"), &s);
 	if (wattle_json_text(o, "plan", s.plan, sizeof(s.plan)) < 0)
 		s.plan[0] = '\0';
@@ -158,6 +159,7 @@ int wattle_state_save(int folder, const struct wattle_state *s, struct wattle_er
 	put_u(o, "lost_n", s->lost_n);
 	put_u(o, "ignored", s->ignored);
 	put_u(o, "crashes", s->crashes);
+	put_u(o, "killed", s->killed);
 	for (uint32_t i = 0; i < s->n_rates; i++) {
 		struct json_object *r = json_object_new_object();
 

@@ -33,6 +33,7 @@ struct wattle_state {
 	uint32_t lost_n;
 	uint32_t ignored;        /* requests without an answer, in a row */
 	uint32_t crashes;        /* in a checkpoint, in a row */
+	uint32_t killed;         /* times it was killed, without a checkpoint in between */
 	struct wattle_rate rate[WATTLE_STATE_RATES_MAX];
 	uint32_t n_rates;
 	/* The plan that took the place of the one handed over, as plan_text.h writes it; "": none did. Of this job alone. */

@@ -118,6 +118,7 @@ int wattle_step_start(const struct wattle_launch *launch, struct wattle_step *re
 	if ((size_t) snprintf(step.status_path, sizeof(step.status_path), "%s/status.%u", launch->folder, launch->number) >= sizeof(step.status_path) - 8)
 		return wattle_err_set(err, ENAMETOOLONG, "the state folder's name is too long");
 	wattle_step_forget(&step);
+	step.blind = access(step.status_path, F_OK) == 0;
 	words = calloc(1, sizeof(*words));
 	if (!words)
 		return wattle_err_set(err, ENOMEM, "out of memory");
@@ -137,7 +138,7 @@ int wattle_step_start(const struct wattle_launch *launch, struct wattle_step *re
 bool wattle_step_status(const struct wattle_step *step, struct wattle_status *ret)
 {
 	char text[WATTLE_STATUS_SIZE], path[sizeof(step->status_path) + 8];
-	cleanup_close int fd = open(step->status_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	cleanup_close int fd = step->blind ? -1 : open(step->status_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 
 	if (fd < 0 || pread(fd, text, sizeof(text), 0) != (ssize_t) sizeof(text) || !wattle_status_parse(text, ret))
 		return false;

@@ -27,6 +27,7 @@ struct wattle_step {
 	pid_t pid;               /* of srun; 0: none */
 	char name[64];           /* of the step, as squeue -s shows it */
 	char status_path[4096];
+	bool blind;              /* an older status can't be removed there: none is believed */
 };
 
 /* Signals stay blocked in the caller and are let through in what it starts. */

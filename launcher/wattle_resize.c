@@ -4,7 +4,8 @@
  * nodes held within the grant. It opens no file, and runs scontrol and squeue alone.
  *
  * An update of a job that is still completing is accepted by slurmctld and lost, hence a process that waits: in a session of its own,
- * for slurmctld (24.11) ends the script's. */
+ * for slurmctld (24.11) ends the script's. A process can be killed, by a restart of slurmctld's service for one: --sweep, which a timer
+ * runs, lets go the jobs that have lost theirs (resize_sweep.c). */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
@@ -21,6 +22,7 @@
 #include <unistd.h>
 
 #include "resize_size.h"
+#include "resize_sweep.h"
 
 #define COMPLETING_MAX_S 3600
 #define SETTLE_MS 2100       /* slurmd 24.11 refuses a job within the second in which it ended, 22.05 takes its prolog for done */
@@ -102,18 +104,6 @@ static int wait_until_held(const struct work *work, struct wattle_job *ret, stru
 	return wattle_resize_may(ret) ? 0 : -ECANCELED;
 }
 
-static int set_begin(const char *job, int64_t begin_s, struct wattle_err *err)
-{
-	char start[40];
-	const char *args[] = { "update", job, start, NULL };
-
-	if (begin_s > time(NULL))
-		snprintf(start, sizeof(start), "StartTime=uts%" PRId64, begin_s);
-	else
-		snprintf(start, sizeof(start), "StartTime=now");
-	return wattle_scontrol(args, err);
-}
-
 /* Slurm takes a size that its own user sets for a word of the site's, and lifts the limits on nodes and CPUs of the job's user, account
  * and QOS for good: so any user could get a job past them. Where there are such limits a job keeps the size it has. */
 static bool may_size(const struct work *work)
@@ -159,6 +149,7 @@ static void see_it_off(const struct work *work, const char *job, int64_t begin_s
 {
 	time_t until = time(NULL) + WATCH_S;
 	struct wattle_job now;
+	bool told = false;
 
 	while (time(NULL) < until) {
 		int64_t wanted_s = begin_s > time(NULL) ? begin_s : time(NULL);
@@ -166,8 +157,11 @@ static void see_it_off(const struct work *work, const char *job, int64_t begin_s
 		nap_ms(500);
 		if (wattle_job_ask(work->job_id, &now, NULL) < 0 || strcmp(now.state, "PENDING") != 0)
 			return;
+		if (!told)
+			wattle_resize_answered(work->job_id, begin_s);
+		told = true;
 		if (now.eligible_s > wanted_s + PUT_OFF_S)
-			set_begin(job, begin_s, NULL);
+			wattle_job_begin(job, begin_s, NULL);
 	}
 }
 
@@ -217,7 +211,7 @@ static int resize(const struct work *work, struct wattle_err *err)
 	else
 		rc = set_limit(job, size.time_limit_min, err);
 	/* a job whose size was refused runs on with the one it had: nobody else would ever release it */
-	if (set_begin(job, begin_s, rc < 0 ? NULL : err) < 0 && rc == 0)
+	if (wattle_job_begin(job, begin_s, rc < 0 ? NULL : err) < 0 && rc == 0)
 		rc = -EIO;
 	if (let_go(work, release, rc < 0 ? NULL : err) < 0 && rc == 0)
 		rc = -EIO;
@@ -270,11 +264,18 @@ int main(int argc, char **argv)
 	struct wattle_err err = WATTLE_ERR_INIT;
 	struct work work = { 0 };
 
+	if (argc == 2 && strcmp(argv[1], "--sweep") == 0) {
+		clean_environment();
+		openlog("wattle-resize", LOG_PID | LOG_PERROR, LOG_DAEMON);
+		return wattle_resize_sweep() < 0 ? 1 : 0;
+	}
 	if (argc == 2 && strcmp(argv[1], "--lift-limits") == 0)
 		work.lift_limits = true;
 	else if (argc > 1) {
 		puts(strcmp(argv[1], "--version") == 0 ? "wattle-resize " PACKAGE_VERSION :
-		     "Usage: wattle-resize [--lift-limits]: run by slurmctld, as EpilogSlurmctld; see wattlerun(1)");
+		     "Usage: wattle-resize [--lift-limits]    run by slurmctld, as EpilogSlurmctld\n"
+		     "       wattle-resize --sweep            run by a timer: lets go the jobs whose change of size was cut short\n"
+		     "See wattlerun(1).");
 		return strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "--help") == 0 ? 0 : 2;
 	}
 	if (!read_environment(&work) || !detach())

@@ -23,20 +23,24 @@
 #include "file.h"
 #include "follow.h"
 #include "handover.h"
+#include "holder.h"
 #include "job.h"
 #include "replanner.h"
 #include "units.h"
 
 #define EX_USAGE_ERROR 2
 #define SRUN_ARGS_MAX 64
+#define SLURM_TRIES 12      /* a slurmctld that is being restarted answers within */
+#define SLURM_AGAIN_S 5
+#define LEAVE_SPARE_S 10    /* to requeue the job, before its time limit */
 
 struct options {
 	const char *plan, *state, *mpi;
 	char *srun_args[SRUN_ARGS_MAX + 1];
 	int n_srun_args;
-	int64_t grace_s, pause_min_s;
+	int64_t grace_s, pause_min_s, every_s;
 	int signal, checkpointed;
-	uint32_t tasks_per_node;
+	uint32_t tasks_per_node, restarts_max;
 	bool dry_run, quiet, measure;
 	char **program;
 };
@@ -50,6 +54,8 @@ static const char help[] =
 	"      --grace DURATION         that long a program may take for its checkpoint (60s)\n"
 	"      --checkpoint-signal SIG  the signal that asks (URG): a name or a number\n"
 	"      --checkpoint-exit N      exit status that says \"checkpointed, start me again\" (85)\n"
+	"      --checkpoint-every DURATION   ask for one that often at least (default: where the plan needs one)\n"
+	"      --restarts N             start a program that was killed again, at most that often without a checkpoint in between (2)\n"
 	"      --min-pause DURATION     shorter gaps of the plan are run through (30s)\n"
 	"      --mpi TYPE               srun's --mpi (pmix); none: the site's default\n"
 	"      --srun-arg ARG           a further word for srun; may be repeated\n"
@@ -102,20 +108,22 @@ static int parse_count(const char *text, long max)
 /* -1: go on; else the exit status. */
 static int parse_options(int argc, char **argv, struct options *o)
 {
-	enum { PLAN = 256, TASKS, GRACE, SIGNAL, EXIT, PAUSE, MPI, SRUN, STATE, DRY, MEASURE };
+	enum { PLAN = 256, TASKS, GRACE, SIGNAL, EXIT, PAUSE, MPI, SRUN, STATE, DRY, MEASURE, EVERY, RESTARTS };
 	static const struct option longs[] = {
 		{ "plan", required_argument, NULL, PLAN }, { "ntasks-per-node", required_argument, NULL, TASKS },
 		{ "grace", required_argument, NULL, GRACE }, { "checkpoint-signal", required_argument, NULL, SIGNAL },
 		{ "checkpoint-exit", required_argument, NULL, EXIT }, { "min-pause", required_argument, NULL, PAUSE },
 		{ "mpi", required_argument, NULL, MPI }, { "srun-arg", required_argument, NULL, SRUN },
 		{ "state", required_argument, NULL, STATE }, { "dry-run", no_argument, NULL, DRY },
-		{ "measure", no_argument, NULL, MEASURE },
+		{ "measure", no_argument, NULL, MEASURE }, { "checkpoint-every", required_argument, NULL, EVERY },
+		{ "restarts", required_argument, NULL, RESTARTS },
 		{ "quiet", no_argument, NULL, 'q' }, { "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' }, { 0 },
 	};
 	struct wattle_err err = WATTLE_ERR_INIT;
 	int c, rc = 0;
 
-	*o = (struct options) { .mpi = "pmix", .grace_s = 60, .pause_min_s = 30, .signal = SIGURG, .checkpointed = WATTLE_RUN_CHECKPOINTED };
+	*o = (struct options) { .mpi = "pmix", .grace_s = 60, .pause_min_s = 30, .signal = SIGURG, .checkpointed = WATTLE_RUN_CHECKPOINTED,
+				.restarts_max = 2 };
 	while ((c = getopt_long(argc, argv, "+qhV", longs, NULL)) != -1) {
 		switch (c) {
 		case PLAN: o->plan = optarg; break;
@@ -127,6 +135,13 @@ static int parse_options(int argc, char **argv, struct options *o)
 			break;
 		case GRACE: rc = wattle_duration_parse(optarg, &o->grace_s, &err); break;
 		case PAUSE: rc = wattle_duration_parse(optarg, &o->pause_min_s, &err); break;
+		case EVERY: rc = wattle_duration_parse(optarg, &o->every_s, &err); break;
+		case RESTARTS:
+			rc = strcmp(optarg, "0") == 0 ? 0 : parse_count(optarg, 1000);
+			if (rc < 0)
+				return fail(EX_USAGE_ERROR, "--restarts \"%s\": wanted 0 to 1000", optarg);
+			o->restarts_max = (uint32_t) rc;
+			break;
 		case SIGNAL:
 			o->signal = parse_signal(optarg);
 			if (o->signal < 0)
@@ -217,16 +232,37 @@ static int take_plan(const struct options *o, struct wattle_run *run, struct wat
 
 /* --- what is there ---------------------------------------------------------------------------------------------------------- */
 
-static void look_at_slurm(struct wattle_run *run)
+/* Until it is time to ask for a checkpoint and requeue the job, so that its time limit finds nothing to end. */
+static double leave_by(const struct wattle_job *job, int64_t grace_s)
+{
+	int64_t left_s = job->end_s - (int64_t) now_s();
+
+	if (!job->end_s || left_s <= 2 * LEAVE_SPARE_S)
+		return 0;
+	return (double) (job->end_s - LEAVE_SPARE_S - (grace_s < left_s / 4 ? grace_s : left_s / 4));
+}
+
+static int ask_slurm(const struct wattle_run *run, struct wattle_job *job, char *comment, size_t size, bool *epilog, struct wattle_err *err)
+{
+	int rc = wattle_job_ask(run->job_id, job, err);
+
+	if (rc == 0)
+		rc = wattle_job_comment(run->job_id, comment, size, err);
+	return rc == 0 ? wattle_job_has_epilog("wattle-resize", epilog, err) : rc;
+}
+
+static void look_at_slurm(struct wattle_run *run, int tries)
 {
 	struct wattle_err err = WATTLE_ERR_INIT;
 	struct wattle_job job;
 	bool epilog = false;
 	char comment[WATTLE_COMMENT_MAX];
+	int rc;
 
 	run->can_resize = false;
-	if (wattle_job_ask(run->job_id, &job, &err) < 0 || wattle_job_comment(run->job_id, comment, sizeof(comment), &err) < 0 ||
-	    wattle_job_has_epilog("wattle-resize", &epilog, &err) < 0) {
+	while ((rc = ask_slurm(run, &job, comment, sizeof(comment), &epilog, &err)) < 0 && rc != -ENOENT && --tries > 0)
+		sleep(SLURM_AGAIN_S);
+	if (rc < 0) {
 		snprintf(run->why_not, sizeof(run->why_not), "%.240s", err.text);
 		return;
 	}
@@ -241,8 +277,11 @@ static void look_at_slurm(struct wattle_run *run)
 		snprintf(run->why_not, sizeof(run->why_not), "the job may not be requeued (sbatch --requeue)");
 	else if (!epilog)
 		snprintf(run->why_not, sizeof(run->why_not), "this cluster's EpilogSlurmctld is not wattle-resize");
-	else
+	else {
 		run->can_resize = true;
+		if (run->course)
+			run->leave_by_s = leave_by(&job, run->grace_s);
+	}
 }
 
 /* The folder by its full name: the program may change its directory. */
@@ -270,7 +309,7 @@ static int open_state(const struct options *o, struct wattle_run *run, char *fol
 		return rc;
 	rc = wattle_state_load(run->folder_fd, &run->state, err);
 	if (rc < 0)
-		return rc == -ENOENT ? 0 : rc;
+		return rc == -ENOENT ? 0 : wattle_err_wrap(err, "state folder %s", folder);
 	/* another job's progress goes on, its plan does not */
 	if (run->state.job_id != run->job_id) {
 		run->state.plan[0] = '\0';
@@ -364,6 +403,9 @@ int main(int argc, char **argv)
 	run.mpi = o.mpi;
 	run.signal = o.signal;
 	run.grace_s = o.grace_s;
+	run.every_s = o.every_s;
+	run.restarts_max = o.restarts_max;
+	run.holder = wattle_holder_find();
 	run.pause_min_s = o.pause_min_s;
 	run.checkpointed = o.checkpointed;
 	run.quiet = o.quiet;
@@ -371,7 +413,7 @@ int main(int argc, char **argv)
 	run.job_id = env_number("SLURM_JOB_ID");
 	run.nodes = env_number("SLURM_NNODES");
 	if (run.job_id && run.nodes)
-		look_at_slurm(&run);
+		look_at_slurm(&run, o.dry_run ? 1 : SLURM_TRIES);
 	else
 		snprintf(run.why_not, sizeof(run.why_not), "this is no batch job of Slurm's");
 	if (!o.dry_run && (!run.job_id || !run.nodes))

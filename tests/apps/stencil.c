@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A malleable MPI program: `stencil SIDE STEPS CHECKPOINT [WORK]`.
+/* A malleable MPI program: `stencil SIDE STEPS CHECKPOINT [WORK [GATE]]`.
  *
  * Heat spreads over a square grid of SIDE x SIDE cells (5-point stencil, Jacobi); each rank has some rows and learns its neighbours' edge
  * rows each step. A cell's value depends on the step and on nothing else, so the checksum is the same, bit for bit, however many ranks
  * there were and however often it was stopped: a run that lost work or did it twice can't hide. WORK: each step is computed that many
- * times over, to make it longer.
+ * times over, to make it longer. GATE: the last step waits until there is a file of that name, so that it ends when a test wants it to;
+ * the ranks answer requests meanwhile.
  *
  * Begins from CHECKPOINT if there is one. Asked for a checkpoint, it writes it and leaves with 85.
  * Prints one line: side, steps, ranks, checksum, and the steps that this run did. */
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <wattle.h>
 
@@ -160,6 +162,18 @@ static uint64_t load(const char *path, double *cells)
 	return header.step;
 }
 
+/* Whether the ranks may take the last step; the same answer for all. */
+static int gate_open(const char *gate)
+{
+	const struct timespec nap = { 0, 10000000 };
+	int open = rank == 0 && access(gate, F_OK) == 0;
+
+	MPI_Bcast(&open, 1, MPI_INT, 0, MPI_COMM_WORLD);
+	if (!open)
+		nanosleep(&nap, NULL);
+	return open;
+}
+
 int main(int argc, char **argv)
 {
 	long steps, work;
@@ -173,9 +187,9 @@ int main(int argc, char **argv)
 	side = argc > 2 ? number(argv[1], 20000) : -1;
 	steps = argc > 2 ? number(argv[2], 1000000000) : -1;
 	work = argc > 4 ? number(argv[4], 1000000) : 1;
-	if (argc < 4 || argc > 5 || side < ranks || steps < 0 || work < 0) {
+	if (argc < 4 || argc > 6 || side < ranks || steps < 0 || work < 0) {
 		if (rank == 0)
-			fprintf(stderr, "usage: stencil SIDE STEPS CHECKPOINT [WORK]   (SIDE at least the number of ranks)\n");
+			fprintf(stderr, "usage: stencil SIDE STEPS CHECKPOINT [WORK [GATE]]   (SIDE at least the number of ranks)\n");
 		MPI_Finalize();
 		return 2;
 	}
@@ -188,12 +202,14 @@ int main(int argc, char **argv)
 	while (step < (uint64_t) steps) {
 		double *old = cells;
 
-		exchange(cells);
-		for (long w = 0; w < work; w++)
-			compute(cells, next);
-		cells = next;
-		next = old;
-		step++;
+		if (argc < 6 || step + 1 < (uint64_t) steps || gate_open(argv[5])) {
+			exchange(cells);
+			for (long w = 0; w < work; w++)
+				compute(cells, next);
+			cells = next;
+			next = old;
+			step++;
+		}
 		wattle_progress(step, (uint64_t) steps);
 		if (wattle_should_checkpoint()) {
 			status = save(argv[3], cells, step) ? WATTLE_CHECKPOINTED : 1;

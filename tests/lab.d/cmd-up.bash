@@ -123,6 +123,7 @@ up_all() {
     slurmctld_up || slurmctld_start
     for_all "${jobs[@]}"
     for host in $(lab_nodes); do agent_start "$host"; done
+    sweep_start
     slurm_wait_idle
 }
 

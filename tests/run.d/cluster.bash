@@ -48,9 +48,9 @@ bats_file() {
         filter=$(printf '%s\n' "${failures[@]#"$2: "}" | sed 's/[][\.|$(){}?+*^]/\\&/g' | paste -sd'|')
     fi
     say "$RUN_PIECE: $2: once more, on a new lab: ${filter:-the whole file}"
-    : >"$RUN_DIR/again"
-    RUN_RESULTS=$RUN_DIR/again bats_run "$2" "$log-again" ${filter:+--filter "^($filter)\$"} "$1"
-    count_again "$RUN_DIR/again" "$((before + 1))"
+    : >"$RUN_OWN/again"
+    RUN_RESULTS=$RUN_OWN/again bats_run "$2" "$log-again" ${filter:+--filter "^($filter)\$"} "$1"
+    count_again "$RUN_OWN/again" "$((before + 1))"
     settled "$2" "$log-again" || fresh_lab "$2"
 }
 
@@ -77,16 +77,16 @@ trouble() { timeout 60 "$RUN_CHECKOUT/tests/lab" trouble </dev/null 2>&1 || true
 
 # settled NAME LOG: the lab is as `up` left it, or NAME has failed.
 settled() {
-    timeout 300 "$RUN_CHECKOUT/tests/lab" settle </dev/null >"$RUN_DIR/settle" 2>&1 && return
+    timeout 300 "$RUN_CHECKOUT/tests/lab" settle </dev/null >"$RUN_OWN/settle" 2>&1 && return
     daemon_logs "$2-daemons.log"
-    failed "$1: leaves the lab as it was" "" "$RUN_DIR/settle"
+    failed "$1: leaves the lab as it was" "" "$RUN_OWN/settle"
     return 1
 }
 
 fresh_lab() {
-    "$RUN_CHECKOUT/tests/lab" down </dev/null >"$RUN_DIR/fresh" 2>&1 &&
-        "$RUN_CHECKOUT/tests/lab" "${CLUSTER_UP[@]}" </dev/null >>"$RUN_DIR/fresh" 2>&1 && return
-    failed "$1: a new lab after it" "" "$RUN_DIR/fresh"
+    "$RUN_CHECKOUT/tests/lab" down </dev/null >"$RUN_OWN/fresh" 2>&1 &&
+        "$RUN_CHECKOUT/tests/lab" "${CLUSTER_UP[@]}" </dev/null >>"$RUN_OWN/fresh" 2>&1 && return
+    failed "$1: a new lab after it" "" "$RUN_OWN/fresh"
     return 1
 }
 

@@ -16,7 +16,8 @@ RUN_BUILD=$RUN_DIR/build # make check's and the lab's
 RUN_RESULTS=$RUN_DIR/results
 RUN_DETAILS=$RUN_DIR/details # a file a failure
 RUN_FLAKY=3 # more in a run are a failure of the run
-RUN_LAB_NAME=run-$RUN_KEY
+RUN_LAB_NAME=run-$RUN_KEY # and what begins like this
+RUN_BESIDE=
 RUN_CI_MODE=${CI:-false}
 RUN_JOBS=-j$(nproc)
 export WATTLE_LAB=$RUN_LAB_NAME
@@ -30,7 +31,7 @@ passed() { result pass "$1"; }
 failed() {
     result fail "$1" "${2-}"
     say "$RUN_PIECE: FAILED: $1${2:+: $2}"
-    DETAILS=$RUN_DETAILS/$(printf '%04d' "$(find "$RUN_DETAILS" -type f | wc -l)")
+    DETAILS=$RUN_DETAILS/$(printf '%04d' "$(find "$RUN_DETAILS" -type f | wc -l)")-$RUN_PIECE
     echo "$RUN_PIECE: $1${2:+: $2}" >"$DETAILS"
     [[ -z ${3-} ]] || { tail -n 25 "$3" | tee -a "$DETAILS"; }
 }
@@ -105,7 +106,7 @@ count_tap() {
                 in_failure=1
                 # said once: none of the file's tests ran
                 [[ $name != 'setup_file failed' ]] || seen=$plan
-                [[ -z ${RUN_STATE-} ]] || "$RUN_STATE" >"$RUN_DIR/state"
+                [[ -z ${RUN_STATE-} ]] || "$RUN_STATE" >"$RUN_OWN/state"
             elif [[ $name =~ ^(.*)\ \#\ [Ss][Kk][Ii][Pp]\ ?(.*)$ ]]; then
                 skipped "$prefix${BASH_REMATCH[1]}" "${BASH_REMATCH[2]#(}"
             else
@@ -128,7 +129,7 @@ count_tap() {
 # A test that took the state at the very moment of its failure knows better.
 state_said() {
     [[ -n ${RUN_STATE-} ]] || return 0
-    grep -q '^# *lab .*: not idle' "$DETAILS" || cat "$RUN_DIR/state" >>"$DETAILS"
+    grep -q '^# *lab .*: not idle' "$DETAILS" || cat "$RUN_OWN/state" >>"$DETAILS"
 }
 
 # --- building ----------------------------------------------------------
@@ -179,10 +180,57 @@ run_begin() {
     say "tests/run: $RUN_CHECKOUT, logs in $RUN_LOGS"
 }
 
+# The pieces in their order; those that wait, beside the first that computes, and at the latest before one that does neither.
+run_pieces() {
+    local piece waits=()
+    for piece; do ! is_one_of "$piece" "${RUN_WAITS[@]}" || waits+=("$piece"); done
+    for piece; do
+        if is_one_of "$piece" "${RUN_COMPUTES[@]}"; then
+            [[ -n $RUN_BESIDE ]] || beside_begin "${waits[@]}"
+            waits=()
+        elif is_one_of "$piece" "${waits[@]}"; then
+            waits=("${waits[@]:1}")
+        elif is_one_of "$piece" "${RUN_WAITS[@]}"; then
+            continue
+        else
+            beside_end
+        fi
+        run_piece "$piece"
+    done
+    beside_end
+}
+is_one_of() { [[ " ${*:2} " == *" $1 "* ]]; }
+
+# What they print is kept and shown as one when they have ended.
+beside_begin() {
+    (($#)) || return 0
+    say "== beside what follows: $*"
+    set -m
+    (
+        set +m
+        trap - EXIT INT TERM HUP
+        trap 'kill -TERM -- "-$RUN_GROUP" 2>/dev/null; exit 143' TERM
+        WATTLE_LAB=$RUN_LAB_NAME-beside
+        for piece; do run_piece "$piece"; done
+    ) </dev/null >"$RUN_DIR/beside.out" 2>&1 &
+    RUN_BESIDE=$!
+    set +m
+}
+beside_end() {
+    [[ -n $RUN_BESIDE ]] || return 0
+    wait "$RUN_BESIDE" || true # what failed is counted
+    RUN_BESIDE=
+    cat "$RUN_DIR/beside.out"
+}
+
+# Counts into a file of its own, in a folder of its own, so that what runs beside it does not get in between.
 run_piece() {
     RUN_PIECE=$1
-    local begin=$SECONDS before status=0
-    before=$(wc -l <"$RUN_RESULTS")
+    local begin=$SECONDS status=0 results=$RUN_RESULTS
+    RUN_RESULTS=$RUN_DIR/results-$RUN_PIECE
+    RUN_OWN=$RUN_DIR/own-$RUN_PIECE
+    mkdir -p "$RUN_OWN"
+    : >"$RUN_RESULTS"
     say "== $RUN_PIECE"
     # In the background, so that a signal is acted on at once, and in a group that can be ended as a whole.
     set -m
@@ -199,9 +247,11 @@ run_piece() {
     wait "$RUN_GROUP" || status=$?
     RUN_GROUP=
     # Its failures are counted; one that counted none died of something else.
-    if ((status)) && ! tail -n "+$((before + 1))" "$RUN_RESULTS" | grep -q "^fail"; then
+    if ((status)) && ! grep -q "^fail" "$RUN_RESULTS"; then
         failed "the piece itself" "exit $status"
     fi
+    cat "$RUN_RESULTS" >>"$results"
+    RUN_RESULTS=$results
     printf '%s\t%s\n' "$RUN_PIECE" $((SECONDS - begin)) >>"$RUN_DIR/times"
 }
 
@@ -214,7 +264,7 @@ traces() {
         find /run/netns /run/wattle-lab /tmp /dev/shm -maxdepth 1 -name "*$RUN_LAB_NAME*" || true
         find /sys/fs/cgroup -type d -name "*$RUN_LAB_NAME*" || true
         for p in /proc/[0-9]*; do
-            if [[ -e $p/root/run/wattle-lab/$RUN_LAB_NAME/room/hosts ]]; then
+            if compgen -G "$p/root/run/wattle-lab/$RUN_LAB_NAME*/room/hosts" >/dev/null; then
                 printf 'process %s %s\n' "${p##*/}" "$(tr '\0' ' ' <"$p/cmdline" 2>/dev/null)"
             fi
         done
@@ -223,15 +273,17 @@ traces() {
 
 # Nothing may be left over, whatever happened. Runs once.
 run_cleanup() {
-    local status=$? left
+    local status=$? left lab group
     trap - EXIT INT TERM HUP
     RUN_PIECE=cleanup
     # Interrupted: the piece has a process group of its own.
-    [[ -z ${RUN_GROUP-} ]] || kill -TERM -- "-$RUN_GROUP" 2>/dev/null || true
-    if [[ -e /run/wattle-lab/$RUN_LAB_NAME ]]; then
+    for group in ${RUN_GROUP-} $RUN_BESIDE; do kill -TERM -- "-$group" 2>/dev/null || true; done
+    [[ -z $RUN_BESIDE ]] || wait "$RUN_BESIDE" || true
+    for lab in "$RUN_LAB_NAME" "$RUN_LAB_NAME-beside"; do
+        [[ -e /run/wattle-lab/$lab ]] || continue
         say "ending the lab"
-        "$RUN_CHECKOUT/tests/lab" down || true
-    fi
+        WATTLE_LAB=$lab "$RUN_CHECKOUT/tests/lab" down || true
+    done
     left=$(comm -13 <(printf '%s\n' "$RUN_TRACES_BEFORE") <(traces))
     if [[ -z $left ]]; then
         passed "nothing left behind"

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# tests/malleable/*.bats on a real cluster, once for each Slurm version: minutes of waiting for slots to end.
+# tests/malleable/*.bats on a real cluster, once for each Slurm version. They mostly wait, and judge no speed: tests/run lets them run
+# beside pieces that compute.
 # shellcheck source=tests/run.d/cluster.bash
 . "$RUN_D/cluster.bash"
 

@@ -17,6 +17,7 @@
 #include "runner.h"
 #include "state.h"
 #include "status.h"
+#include "resize_sweep.h"
 
 /* --- plans ------------------------------------------------------------------------------------------------------------------ */
 
@@ -599,7 +600,7 @@ static void test_job(void)
 {
 	struct wattle_job job;
 
-	CHECK_INT(wattle_job_parse("PENDING    2  1  2  1  1   5:00   1795330237  1795326759  1   job requeued in held state   \n", &job), 0);
+	CHECK_INT(wattle_job_parse("PENDING    2  1  2  1  1   5:00   1795330237  1795326759  N/A  1   job requeued in held state   \n", &job), 0);
 	CHECK_STRING(job.state, "PENDING");
 	CHECK_INT(job.nodes, 2);
 	CHECK_INT(job.restarts, 1);
@@ -607,12 +608,37 @@ static void test_job(void)
 	CHECK_INT(job.deadline_s, 1795330237);
 	CU_ASSERT_TRUE(job.requeue);
 	CHECK_HOLDS(job.reason, "requeued in held");
-	CHECK_INT(wattle_job_parse("RUNNING 2 1 2 1 1 UNLIMITED N/A N/A 0 None", &job), 0);
+	CHECK_INT(wattle_job_parse("RUNNING 2 1 2 1 1 UNLIMITED N/A N/A 1795326759 0 None", &job), 0);
 	CHECK_INT(job.time_limit_s, 0);
 	CHECK_INT(job.deadline_s, 0);
 	CU_ASSERT_FALSE(job.requeue);
+	CHECK_INT(job.end_s, 0);
+	CHECK_INT(wattle_job_parse("RUNNING 2 1 2 1 0 1:00 N/A 1795326700 1795326759 1 None", &job), 0);
+	CHECK_INT(job.end_s, 1795326759);
 	CHECK_INT(wattle_job_parse("", &job), -EINVAL);
-	CHECK_INT(wattle_job_parse("PENDING 2 1 two 1 1 5:00 1 1 1 x", &job), -EINVAL);
+	CHECK_INT(wattle_job_parse("PENDING 2 1 two 1 1 5:00 1 1 1 1 x", &job), -EINVAL);
+}
+
+static void test_sweep_line(void)
+{
+	struct wattle_held held = { 0 };
+
+	CU_ASSERT_TRUE(wattle_resize_line("17  N/A  N/A  1  wattle:v1 run=0 nodes=3 begin=1795326759 | mine", &held));
+	CHECK_INT(held.job_id, 17);
+	CHECK_INT(held.restarts, 1);
+	CHECK_INT(held.asked.nodes, 3);
+	CHECK_INT(held.asked.begin_s, 1795326759);
+	CU_ASSERT_TRUE(wattle_resize_line("17 N/A 0 1 wattle:v1 run=0 nodes=3 begin=0", &held));
+	/* tasks and components; a request of another run; one that has been answered; other people's words */
+	CU_ASSERT_FALSE(wattle_resize_line("17 4 N/A 1 wattle:v1 run=0 nodes=3 begin=0", &held));
+	CU_ASSERT_FALSE(wattle_resize_line("17 1-3 N/A 1 wattle:v1 run=0 nodes=3 begin=0", &held));
+	CU_ASSERT_FALSE(wattle_resize_line("17 N/A 16 1 wattle:v1 run=0 nodes=3 begin=0", &held));
+	CU_ASSERT_FALSE(wattle_resize_line("17 N/A N/A 0 wattle:v1 run=0 nodes=3 begin=0", &held));
+	CU_ASSERT_FALSE(wattle_resize_line("17 N/A N/A 3 wattle:v1 run=1 nodes=3 begin=0", &held));
+	CU_ASSERT_FALSE(wattle_resize_line("17 N/A N/A 1 wattle: pause | wattle:v1 run=0 nodes=3 begin=0", &held));
+	CU_ASSERT_FALSE(wattle_resize_line("17 N/A N/A 1 wattle:v1 run=0 nodes=-3 begin=0", &held));
+	CU_ASSERT_FALSE(wattle_resize_line("17 N/A N/A 1", &held));
+	CU_ASSERT_FALSE(wattle_resize_line("", &held));
 }
 
 static void test_status(void)
@@ -712,6 +738,7 @@ static const struct test tests[] = {
 	{ "whose hold it is", test_resize_may },
 	{ "limits that a change of size would lift", test_limits },
 	{ "a line of squeue", test_job },
+	{ "the sweep takes what its own job asked for in its last run", test_sweep_line },
 	{ "the status file's line", test_status },
 	{ "state from run to run", test_state },
 	{ "speed by size", test_rates },
