@@ -350,11 +350,11 @@ static void add_step(struct wattle_plan_steps *plan, int64_t from_s, uint32_t no
 }
 
 /* False: more steps than a plan may have. */
-static bool write_steps(struct task *t, const struct wattle_plan *plan, struct wattle_plan_steps *ret)
+static bool write_steps(struct task *t, const struct wattle_plan *plan, double overhead, struct wattle_plan_steps *ret)
 {
 	double end_s = plan->entry[0].begin_s;
 
-	*ret = (struct wattle_plan_steps){ .overhead_s = t->rules->resize_overhead_s };
+	*ret = (struct wattle_plan_steps){ .overhead_s = (uint32_t) overhead };
 	for (uint32_t i = 0; i < plan->n_entries && ret->n <= WATTLE_PLAN_STEPS_MAX; i++) {
 		const struct wattle_plan_entry *e = &plan->entry[i];
 		const struct wattle_plan_config *c = &t->room->config[e->config];
@@ -390,11 +390,19 @@ static void write_sizes(const struct task *t, const struct wattle_plan_problem *
 		ret->work_s = 0;
 }
 
+/* As measured with the same program, else the site's guess. */
+static double overhead_s(const struct task *t)
+{
+	const struct wattle_scaling *scaling = t->facts->scaling;
+
+	return scaling && scaling->resize_s > 0 ? ceil(scaling->resize_s) : t->rules->resize_overhead_s;
+}
+
 static bool plan_scale(struct task *t)
 {
 	double horizon_s = (double) (t->latest_s - t->first_s) + fmax((double) t->limit_s, t->work_s);
 	struct wattle_plan_problem problem = {
-		.slot = t->room->slot, .config = t->room->config, .overhead_s = t->rules->resize_overhead_s,
+		.slot = t->room->slot, .config = t->room->config, .overhead_s = overhead_s(t),
 		.switches_max = t->rules->switches_max, .deadline_s = horizon_s, .quick = true,
 	};
 	struct wattle_plan plan;
@@ -408,7 +416,7 @@ static bool plan_scale(struct task *t)
 		problem.work = t->work_s * rate;
 		if (!make_plan(t, &problem, WATTLE_PLAN_SCALE, &plan))
 			return false;
-		if (write_steps(t, &plan, &t->ret->plan))
+		if (write_steps(t, &plan, problem.overhead_s, &t->ret->plan))
 			break;
 		t->ret->plan.n = 0;
 	}

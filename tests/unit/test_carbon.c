@@ -71,7 +71,7 @@ static uint32_t read_values(char *text)
 
 static int run_case(char *const c[COLUMNS])
 {
-	struct wattle_scaling curve = { 3, { { 1, 1, 0 }, { 2, 1.9, 0 }, { 4, 3.4, 0 } } };
+	struct wattle_scaling curve = { .n = 3, .point = { { 1, 1, 0 }, { 2, 1.9, 0 }, { 4, 3.4, 0 } } };
 	struct wattle_forecast forecast = { .dated = true, .value = value, .room = VALUES_MAX };
 	struct wattle_carbon_facts facts = {
 		.asked = word(c[ASKED]), .now_s = NOW, .begin_s = strcmp(c[BEGIN], "-") ? NOW + seconds(c[BEGIN]) : 0,
@@ -440,7 +440,7 @@ static void test_no_memory(void)
 static void test_model(void)
 {
 	struct wattle_model model = { .form = WATTLE_FORM_HYPERBOLIC, .linear = 1, .cap_min_w = 150, .cap_max_w = 300, .r2 = 0.99, .n_caps = 5 };
-	struct wattle_scaling curve = { 2, { { 1, 1, 300 }, { 2, 1.9, 600 } } };
+	struct wattle_scaling curve = { .n = 2, .point = { { 1, 1, 300 }, { 2, 1.9, 600 } } };
 	struct trial t;
 
 	make_night(&t);
@@ -461,6 +461,13 @@ static void test_model(void)
 	CHECK_INT(t.d.mode, WATTLE_CARBON_SCALE);
 	for (uint32_t i = 0; i < t.d.plan.n; i++)
 		CU_ASSERT(t.d.plan.step[i].nodes == 0 || t.d.plan.step[i].watts_w >= 200);
+	/* what resizes cost: the site's guess, or as it was measured with the program */
+	CHECK_INT(t.d.plan.overhead_s, t.rules.resize_overhead_s);
+	CU_ASSERT(t.d.plan.n_sizes > 0 && t.d.plan.work_s > 0);
+	CHECK_INT(t.d.plan.size[0].speed, WATTLE_PLAN_SPEED_ONE);
+	curve.resize_s = 7.3;
+	decide(&t.rules, &t.facts, &t.outlook, &t.d);
+	CHECK_INT(t.d.plan.overhead_s, 8);
 	t.facts.watts_fixed = true;
 	decide(&t.rules, &t.facts, &t.outlook, &t.d);
 	CHECK_INT(t.d.watts_w, 300);
