@@ -70,9 +70,9 @@ gives 1 'nothere' "$wattle" profile resize keep.json nothere --write
 sed 's/"resize_s": *7.5/"resize_s": -1/' keep.json >bad.json
 gives 1 'resize_s is -1' "$wattle" profile show ./bad.json
 # plans reserve it
-printf 'hour_index,carbon_intensity\n0,500\n1,100\n2,100\n3,500\n' >day.csv
-"$wattle" plan --forecast day.csv --work 3000@1 --profile ./keep.json --within 4h --policy pause --json >plan.json
-json plan.json 'o["overhead_s"] == 7.5'
+printf 'hour_index,carbon_intensity\n0,100\n1,900\n2,100\n3,900\n' >day.csv
+"$wattle" plan --forecast day.csv --work 6000@1 --profile ./keep.json --within 4h --policy pause --json >plan.json
+json plan.json 'sum(s.get("overhead_s", 0) for s in o["slots"]) == 7.5'
 
 # usage
 gives 2 '--slowdown=PCT' "$wattle" profile watts app.json
