@@ -16,6 +16,7 @@
 #include "cleanup.h"
 #include "records.h"
 #include "report.h"
+#include "report_against.h"
 #include "report_carbon.h"
 #include "report_mpi.h"
 #include "report_slowdown.h"
@@ -34,6 +35,7 @@ struct part {
 	struct report_carbon carbon;
 	struct report_slowdown slowdown;
 	struct report_mpi mpi;
+	struct report_against against;
 };
 
 struct report {
@@ -189,6 +191,7 @@ static void print_part(const struct part *part, const struct report *report)
 	report_slowdown_print(&part->slowdown);
 	report_carbon_print(&part->carbon);
 	report_mpi_print(&part->mpi);
+	report_against_print(&part->against);
 	if (so_far(part))
 		printf("The job has not ended: steps that still run are not in this report%s.\n",
 		       part->records.n ? "" : ", and none has ended yet");
@@ -333,6 +336,7 @@ static struct json_object *json_part(const struct part *part)
 	put(o, "slowdown", report_slowdown_json(&part->slowdown));
 	put(o, "carbon", report_carbon_json(&part->carbon));
 	put(o, "mpi", report_mpi_json(&part->mpi));
+	put(o, "against", report_against_json(&part->against));
 	put(o, "bad_lines", json_object_new_int64(part->records.n_bad));
 	json_total(o, &part->total);
 	for (size_t i = 0; i < part->records.n; i++)
@@ -424,7 +428,7 @@ static void print_people(const struct report *report)
 
 struct arguments {
 	bool json, no_slurm;
-	const char *conf, *dir, *nodes, *carbon_dir, *baseline, *profile, *measured;
+	const char *conf, *dir, *nodes, *carbon_dir, *baseline, *profile, *measured, *against;
 };
 
 /* Why there is nothing to show, and what to do. */
@@ -474,6 +478,9 @@ static int report_make(struct report *report, const struct wattle_slurm_jobs *jo
 		report_carbon_make(&report->intensity, part->job, part->records.record, part->records.n, &part->carbon);
 		report_slowdown_make(&said, &baseline, part->job, part->job->comment, &part->records, &part->total, &part->slowdown);
 		report_mpi_make(args->measured, report->slurm_known, part->job, &part->records, &part->mpi);
+		if (report_against_make(args->against, dir, args->nodes, &report->intensity, part->job, &part->records, &part->total, &part->carbon,
+					&part->against) != 0)
+			return WATTLE_EXIT_FAILED;
 		wattle_records_sort(part->records.record, part->records.n);
 		found += part->records.n;
 	}
@@ -495,6 +502,7 @@ int wattle_cmd_report(int argc, char **argv)
 		{ "report-dir", NULL, "DIR", &args.dir, "where the records lie [report_dir of the site configuration]" },
 		{ "carbon-dir", NULL, "DIR", &args.carbon_dir, "where carbon intensities lie [" WATTLE_FORECAST_CACHE_DIR "]" },
 		{ "baseline", NULL, "TIME|JOBID", &args.baseline, "compare with this run time, such as 75s, or with this job" },
+		{ "against", NULL, "JOBID", &args.against, "compare joules and grams with this job's, such as one that ran at once" },
 		{ "profile", NULL, "PROFILE", &args.profile, "compare with this profile [the one that predicted]" },
 		{ "measured", NULL, "FILE", &args.measured, "what libwattle_mpi measured [.wattle/JOBID/measured.jsonl of the job's folder]" },
 		{ "nodes", NULL, "LIST", &args.nodes, "the job's nodes, where Slurm can't be asked" },

@@ -278,6 +278,7 @@ static void test_scale(void)
 	CHECK_INT(s.desc.max_nodes, plan.step[0].nodes);
 	CHECK_INT(s.desc.requeue, 1);
 	CHECK_INT(s.desc.open_mode, OPEN_MODE_APPEND);
+	CHECK_INT(s.desc.time_min, s.desc.deadline ? 1 : NO_VAL);
 	CHECK_STRING(s.desc.licenses, "power:300");
 	read_grant(&s, &grant);
 	CHECK_INT(grant.carbon, WATTLE_CARBON_SCALE);
