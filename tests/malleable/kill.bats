@@ -131,7 +131,7 @@ teardown() {
     plan pauses 3 1 - - - - 1 1
     plan completes 3 1 - 1 1
     # it ends when Slurm loses patience
-    PREAMBLE="trap '' TERM" job completes -N1 -w n3 --
+    LINGERS=';' job completes -N1 -w n3 --
     job runs -N1 -w n1 --
     job pauses -N1 -w n2 --
     until_true 30 is completes COMPLETING
