@@ -460,7 +460,7 @@ int wattle_cmd_sweep(int argc, char **argv)
 		{ "caps", NULL, "LIST", &args.caps, "caps of a node: 40%..100%/7 (seven of them) [that], or 150,200W,80%" },
 		{ "nodes", NULL, "LIST", &args.nodes, "measure a scaling curve instead: 1,2,4,8 nodes" },
 		{ "repeat", NULL, "N", &args.repeat, "run each so often [3]" },
-		{ "fom", NULL, "REGEX", &args.fom, "a figure of merit in the job's output, higher is better, instead of run time" },
+		{ "fom", NULL, "REGEX", &args.fom, "a figure of merit in the job's output, higher is better, instead of run time; @measured: by libwattle_mpi" },
 		{ "form", NULL, "FORM", &args.form, "of the model: hyperbolic [default] or quadratic (GEOPM's)" },
 		{ "output", NULL, "NAME.json", &args.output, "the profile (or -o NAME.json) [in the sweep's folder]" },
 		{ "name", NULL, "NAME", &args.name, "the profile's name [that of -o, or of the script]" },

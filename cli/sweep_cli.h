@@ -22,6 +22,7 @@
 #define SWEEP_REPEATS_MAX 100
 #define SWEEP_ARGS_MAX 256
 #define SWEEP_CAP_MAX 24     /* "37.5%", with the NUL */
+#define SWEEP_FOM_MEASURED "@measured" /* what libwattle_mpi measures */
 #define SWEEP_VALUES_MAX 64  /* caps or node counts */
 
 enum sweep_stage {
@@ -59,7 +60,7 @@ struct sweep {
 	char cwd[PATH_MAX];        /* where sbatch is called */
 	char output[PATH_MAX];     /* the profile; "": none is written */
 	char conf[PATH_MAX];       /* --conf, "": the usual one */
-	char fom[256];             /* regular expression, "": run time counts */
+	char fom[256];             /* regular expression, or SWEEP_FOM_MEASURED; "": run time counts */
 	char pinned[256];          /* nodes all runs are to use, "": not known yet or any */
 	enum wattle_form form;
 	uint32_t parallel;
@@ -128,6 +129,8 @@ int sweep_cancel(const struct sweep_run *run, struct wattle_err *err);
 
 /* Where the output of a run's last job goes. */
 void sweep_output_path(const struct sweep *sweep, const struct sweep_run *run, char *ret, size_t size);
+/* Where libwattle_mpi leaves what it measured. */
+void sweep_measured_path(const struct sweep *sweep, const struct sweep_run *run, char *ret, size_t size);
 
 struct sweep_look {
 	bool over;

@@ -14,6 +14,7 @@
 
 #include "cleanup.h"
 #include "file.h"
+#include "measured.h"
 #include "records.h"
 #include "siteconf.h"
 #include "total.h"
@@ -95,6 +96,26 @@ static void note_class(struct sweep_run *run, const struct wattle_job_records *r
 	}
 }
 
+static int read_measured(const struct sweep *sweep, struct sweep_run *run, struct wattle_err *err)
+{
+	struct wattle_measured measured;
+	char path[PATH_MAX + 64];
+	int rc;
+
+	sweep_measured_path(sweep, run, path, sizeof(path));
+	rc = wattle_measured_read(path, (uid_t) -1, run->job_id, &measured, err);
+	if (rc == -ENOENT || (rc == 0 && measured.n == 0))
+		rc = wattle_err_set(err, ENOENT, "nothing was measured: is the program linked with -lwattle_mpi, or started with "
+				    "LD_PRELOAD=libwattle_mpi.so.0, and does it get to MPI_Finalize?");
+	if (rc == 0) {
+		run->fom = wattle_measured_rate(&measured);
+		if (!(run->fom > 0))
+			rc = wattle_err_set(err, EINVAL, "the program says neither units (wattle_progress) nor iterations (wattle_should_checkpoint, MPI_Pcontrol)");
+	}
+	wattle_measured_free(&measured);
+	return rc;
+}
+
 static int read_fom(const struct sweep *sweep, struct sweep_run *run, struct wattle_err *err)
 {
 	const struct wattle_file_rule rule = { OUTPUT_BYTES_MAX, true };
@@ -102,6 +123,8 @@ static int read_fom(const struct sweep *sweep, struct sweep_run *run, struct wat
 	char path[PATH_MAX + 64];
 	int rc;
 
+	if (strcmp(sweep->fom, SWEEP_FOM_MEASURED) == 0)
+		return read_measured(sweep, run, err);
 	sweep_output_path(sweep, run, path, sizeof(path));
 	rc = wattle_file_read(path, &rule, &text, NULL, NULL, err);
 	return rc < 0 ? rc : sweep_fom_find(sweep->fom, text, &run->fom, err);

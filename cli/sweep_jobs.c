@@ -33,6 +33,11 @@ void sweep_output_path(const struct sweep *sweep, const struct sweep_run *run, c
 		 run->nodes ? "nodes" : "", run->tries);
 }
 
+void sweep_measured_path(const struct sweep *sweep, const struct sweep_run *run, char *ret, size_t size)
+{
+	snprintf(ret, size, "%s/out/%03zu-%u.jsonl", sweep->dir, (size_t) (run - sweep->run) + 1, run->tries);
+}
+
 struct words {
 	char sbatch[256], name[160], output[PATH_MAX + 64], cap[64], nodes[32], hosts[300];
 	const char *argv[OURS_MAX + SWEEP_ARGS_MAX + 1];
@@ -119,8 +124,8 @@ int sweep_submit(struct sweep *sweep, struct sweep_run *run, struct wattle_err *
 	cleanup_free struct words *w = calloc(1, sizeof(*w));
 	struct wattle_answer answer = { .text = NULL };
 	struct wattle_err ignored = WATTLE_ERR_INIT;
+	char measured[PATH_MAX + 64], *end;
 	unsigned long job_id;
-	char *end;
 	int rc;
 
 	if (!w)
@@ -131,6 +136,11 @@ int sweep_submit(struct sweep *sweep, struct sweep_run *run, struct wattle_err *
 	run->why[0] = '\0';
 	run->submitted_s = (int64_t) time(NULL);
 	rc = words_make(sweep, run, "--parsable", w, err);
+	if (rc == 0 && strcmp(sweep->fom, SWEEP_FOM_MEASURED) == 0) {
+		/* sbatch hands its environment on to the job, as every user knows who does not say --export */
+		sweep_measured_path(sweep, run, measured, sizeof(measured));
+		setenv("WATTLE_MEASURE", measured, 1);
+	}
 	if (rc == 0)
 		rc = sweep_save(sweep, err);
 	if (rc == 0)

@@ -221,7 +221,7 @@ static int wait_for_slurm(const struct wattle_run *run)
 }
 
 /* Waits for a change: the step's end, a signal to us, or time. */
-static void wait_a_while(struct leg *leg, double seconds)
+static void wait_a_while(const struct wattle_run *run, struct leg *leg, double seconds)
 {
 	struct timespec t;
 	sigset_t set;
@@ -241,7 +241,7 @@ static void wait_a_while(struct leg *leg, double seconds)
 	if (waitpid(leg->step.pid, &status, WNOHANG) != leg->step.pid)
 		return;
 ended:
-	leg->exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	leg->exit_status = wattle_step_exit(&leg->step, status, run->checkpointed);
 }
 
 /* --- a step ----------------------------------------------------------------------------------------------------------------- */
@@ -287,8 +287,8 @@ static int start(struct wattle_run *run, struct leg *leg)
 	struct wattle_err err = WATTLE_ERR_INIT;
 	struct wattle_launch launch = {
 		.job_id = run->job_id, .number = run->state.steps + 1, .nodes = run->nodes, .tasks_per_node = run->state.tasks_per_node,
-		.signal = run->signal, .wait_s = run->grace_s, .mpi = run->mpi, .folder = run->folder, .srun_args = run->srun_args,
-		.program = run->program, .measure = run->measure,
+		.signal = run->signal, .wait_s = run->grace_s, .mpi = run->mpi, .folder = run->folder, .launch_args = run->launch_args,
+		.program = run->program, .measured = run->measured, .mpirun = run->mpirun, .self = run->self, .checkpointed = run->checkpointed,
 	};
 	char text[80], until[16];
 
@@ -364,26 +364,32 @@ static void ask_to_leave(struct wattle_run *run, struct leg *leg)
 {
 	double asked_s = now_s(), sent_s = 0, until_s;
 	struct wattle_err err = WATTLE_ERR_INIT;
-	bool heard = false, said = false;
+	bool heard = false, event = wattle_step_status(&leg->step, &leg->status); /* events reach programs that have the library */
+	enum wattle_asked how, said_how = WATTLE_ASKED_BY_SIGNAL;
+	bool said = false, complained = false;
 
-	wattle_run_say(run, "asks for a checkpoint");
 	show(run, NULL, "checkpoint");
 	run->state.asked_s = asked_s;
 	until_s = now_s() + (double) run->grace_s;
 	while (leg->exit_status < 0 && now_s() < until_s && !leg->stop) {
 		if (!heard && now_s() - sent_s >= AGAIN_S) {
-			int rc = wattle_step_signal(&leg->step, run->job_id, run->signal, &err);
+			int rc = wattle_step_ask(&leg->step, run->job_id, run->signal, event, &how, &err);
 
+			if (rc == 0 && (!said || how != said_how))
+				wattle_run_say(run, "asks for a checkpoint, by %s", how == WATTLE_ASKED_BY_EVENT ? "a PMIx event" : "signal");
+			said = said || rc == 0;
+			said_how = how;
+			event = false; /* once unheard, then by signal */
 			sent_s = now_s();
 			if (rc < 0 && rc != -EAGAIN) {
 				/* no fault of the program's, which works on meanwhile */
 				until_s = sent_s + (double) run->grace_s;
-				if (!said)
+				if (!complained)
 					wattle_run_say(run, "the request can't be sent, is tried again: %s", err.text);
-				said = true;
+				complained = true;
 			}
 		}
-		wait_a_while(leg, heard ? 1 : 0.25);
+		wait_a_while(run, leg, heard ? 1 : 0.25);
 		if (wattle_step_status(&leg->step, &leg->status))
 			heard = leg->status.asked > 0;
 	}
@@ -416,8 +422,10 @@ static void leave_for(struct wattle_run *run, const struct wattle_choice *next)
 	bool pause = next->phase == WATTLE_PHASE_PAUSE;
 	int64_t begin_s = pause ? (int64_t) ceil(wattle_course_utc(run, next->until_s)) : 0;
 	pid_t script = getppid();
+	sigset_t ends;
 	char when[16];
 
+	signals_of_end(&ends);
 	if (!(s->asked_s > 0))
 		s->asked_s = now_s();
 	s->left_s = now_s();
@@ -442,8 +450,8 @@ static void leave_for(struct wattle_run *run, const struct wattle_choice *next)
 		if (wait_for_slurm(run) < 0 || (requeue(run, next->nodes, begin_s, &err) < 0 && wattle_slurm_answers(run->job_id)))
 			break;
 		fflush(NULL);
-		nanosleep(&t, NULL); /* SIGTERM is blocked, and SIGKILL is what ends us */
-		if (getppid() != script)
+		/* Slurm's SIGTERM goes to the script, too; to wait for its SIGKILL would keep the nodes for half a minute */
+		if (sigtimedwait(&ends, NULL, &t) > 0 || getppid() != script)
 			_exit(1); /* this run of the job is over, whatever has kept us: the next one is another's */
 		wattle_err_set(&err, ETIMEDOUT, "this run of the job was not ended within %d s", REQUEUE_WAIT_S);
 	}
@@ -582,7 +590,7 @@ static bool run_step(struct wattle_run *run, struct leg *leg)
 			left_s = fmax(wattle_course_utc(run, leg->choice.until_s) - now_s(), 0);
 		} else
 			left_s = left_s > 0 ? left_s - SPARE_S : LOOK_S;
-		wait_a_while(leg, fmin(fmin(left_s, due_s > 0 ? due_s : LOOK_S), LOOK_S));
+		wait_a_while(run, leg, fmin(fmin(left_s, due_s > 0 ? due_s : LOOK_S), LOOK_S));
 		look(run, leg);
 		if (leg->exit_status < 0 && replan(run, leg)) {
 			leg->choice.until_s = -INFINITY;

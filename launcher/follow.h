@@ -19,8 +19,8 @@ struct wattle_replanner;
 struct wattle_run {
 	/* what was asked for */
 	const struct wattle_course *course; /* NULL: no plan, the program runs at the size it has */
-	char *const *program, *const *srun_args;
-	const char *mpi;
+	char *const *program, *const *launch_args;
+	const char *mpi, *mpirun, *self; /* as in wattle_launch */
 	const char *folder;      /* absolute */
 	int folder_fd;
 	int signal;
@@ -28,7 +28,8 @@ struct wattle_run {
 	int64_t every_s;         /* a checkpoint at least that often; 0: where the plan wants one */
 	uint32_t restarts_max;   /* of a program that was killed, in a row */
 	int checkpointed;        /* exit status that means "checkpointed" */
-	bool quiet, measure;
+	bool quiet;
+	const char *measured;    /* as in wattle_launch */
 	/* what is */
 	uint32_t job_id, restarts, nodes;
 	double deadline_s;       /* UTC; 0: none */

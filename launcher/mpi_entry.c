@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <stdbool.h>
 
+#include "mpi_pmix.h"
 #include "mpi_report.h"
 #include "mpi_rounds.h"
 #include "mpi_signal.h"
@@ -31,6 +32,7 @@ static int on_finalize(MPI_Comm self, int key, void *value, void *extra)
 		if (PMPI_Test(&request, &done, MPI_STATUS_IGNORE) != MPI_SUCCESS)
 			break;
 	mode = ALONE;
+	wattle_pmix_end();
 	wattle_report_end();
 	return MPI_SUCCESS;
 }
@@ -54,6 +56,7 @@ static void meet(void)
 	PMPI_Comm_set_errhandler(comm, MPI_ERRORS_RETURN);
 	if (PMPI_Comm_create_keyval(MPI_COMM_NULL_COPY_FN, on_finalize, &key, NULL) == MPI_SUCCESS)
 		PMPI_Comm_set_attr(MPI_COMM_SELF, key, NULL);
+	wattle_pmix_listen();
 	round_ns = wattle_mono_ns();
 	mode = AGREEING;
 	next = calls;
@@ -95,7 +98,7 @@ static bool round_turn(void)
 	wattle_report_calls(calls);
 
 	wattle_report_latest(&done, &total);
-	mine[WATTLE_ROUND_ASKED] = wattle_signal_since(deaf_until_ns);
+	mine[WATTLE_ROUND_ASKED] = wattle_signal_since(deaf_until_ns) || wattle_pmix_asked_since(deaf_until_ns);
 	mine[WATTLE_ROUND_PER_CALL] = calls > round_calls ? (double) (begin_ns - round_ns) / 1e9 / (double) (calls - round_calls) : 0;
 	mine[WATTLE_ROUND_COST] = (double) -cost_ns / 1e9;
 	mine[WATTLE_ROUND_WAITED] = (double) cost_ns / 1e9;

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "mpi_pmix.h"
 #include "mpi_report.h"
 
 bool wattle_measuring;
@@ -42,11 +43,14 @@ void wattle_measure_iteration(void)
 	atomic_fetch_add_explicit(&n_marks, 1, memory_order_relaxed);
 }
 
-static int count_nodes(void)
+/* PMIx knows; else those that share memory are one. All ranks go the same way. */
+static int count_nodes(const struct wattle_pmix_place *place)
 {
 	MPI_Comm node;
-	int rank, nodes = 0, leader = 0;
+	int rank, nodes = 0, leader = 0, known = place->nodes > 0;
 
+	if (PMPI_Allreduce(MPI_IN_PLACE, &known, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD) == MPI_SUCCESS && known)
+		return (int) place->nodes;
 	if (PMPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node) != MPI_SUCCESS)
 		return 0;
 	if (PMPI_Comm_rank(node, &rank) == MPI_SUCCESS)
@@ -64,6 +68,15 @@ static void put_number(char *text, size_t size, const char *key, const char *nam
 	bool whole = digits > 0 && digits < 12 && !value[digits];
 
 	snprintf(text + len, size - len, "\"%s\":%s,", key, whole ? value : "null");
+}
+
+/* The launcher's name for this start; what does not look like one would be no JSON. */
+static void put_launch(char *text, size_t size, const char *job)
+{
+	size_t len = strlen(text);
+	bool plain = job[0] && !job[strspn(job, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._@:-")];
+
+	snprintf(text + len, size - len, "\"pmix_job\":%s%s%s,", plain ? "\"" : "", plain ? job : "null", plain ? "\"" : "");
 }
 
 static void append(const char *text, size_t len)
@@ -85,8 +98,9 @@ void wattle_measure_end(uint64_t calls)
 	/* the least by the greatest of the negative; counts that every rank has alike */
 	double most[5] = { mine, -mine, 0, 0, 0 }, sum = 0, mean;
 	uint64_t done, total, my_calls = atomic_load(&n_calls), all_calls = 0, iterations = calls ? calls : atomic_load(&n_marks);
+	struct wattle_pmix_place place = { .nodes = 0 };
 	int rank, ranks, nodes;
-	char text[768] = "{", iteration[64] = "null", units[64] = "null", of[64] = "\"done\":null,\"total\":null";
+	char text[1024] = "{", iteration[64] = "null", units[64] = "null", of[64] = "\"done\":null,\"total\":null";
 	size_t len;
 
 	wattle_measuring = false;
@@ -94,7 +108,8 @@ void wattle_measure_end(uint64_t calls)
 	most[2] = (double) done;
 	most[3] = (double) total;
 	most[4] = (double) wattle_report_since();
-	nodes = count_nodes();
+	wattle_pmix_place(&place);
+	nodes = count_nodes(&place);
 	if (PMPI_Comm_rank(MPI_COMM_WORLD, &rank) != MPI_SUCCESS || PMPI_Comm_size(MPI_COMM_WORLD, &ranks) != MPI_SUCCESS ||
 	    PMPI_Allreduce(MPI_IN_PLACE, most, 5, MPI_DOUBLE, MPI_MAX, MPI_COMM_WORLD) != MPI_SUCCESS ||
 	    PMPI_Reduce(&mine, &sum, 1, MPI_DOUBLE, MPI_SUM, 0, MPI_COMM_WORLD) != MPI_SUCCESS ||
@@ -109,6 +124,7 @@ void wattle_measure_end(uint64_t calls)
 		snprintf(units, sizeof(units), "%.6g", (most[2] - most[4]) / elapsed_s);
 	put_number(text, sizeof(text), "job", "SLURM_JOB_ID");
 	put_number(text, sizeof(text), "step", "SLURM_STEP_ID");
+	put_launch(text, sizeof(text), place.job);
 	len = strlen(text);
 	snprintf(text + len, sizeof(text) - len,
 		 "\"nodes\":%d,\"ranks\":%d,\"start_s\":%.3f,\"elapsed_s\":%.6f,\"mpi_s\":{\"min\":%.6f,\"mean\":%.6f,\"max\":%.6f},\"mpi_calls\":%" PRIu64

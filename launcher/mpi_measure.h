@@ -4,13 +4,13 @@
 
 /* How much of a program's time is MPI's: the PMPI layer. It measures if WATTLE_MEASURE names a file when the library is loaded, linked
  * or preloaded; at MPI_Finalize rank 0 appends one JSON line to it, the user's own:
- *   {"job","step","nodes","ranks","start_s","elapsed_s","mpi_s":{"min","mean","max"},"mpi_calls","iterations","iteration_s",
+ *   {"job","step","pmix_job","nodes","ranks","start_s","elapsed_s","mpi_s":{"min","mean","max"},"mpi_calls","iterations","iteration_s",
  *    "done","total","units_per_s"}
- * nodes: found by which ranks share memory. mpi_s: seconds of a rank in MPI calls that move data or wait, least, mean and most of all ranks
+ * pmix_job: PMIx's namespace, the launcher's name for this start. nodes: as PMIx has it, else found by which ranks share memory. mpi_s: seconds of a rank in MPI calls that move data or wait, least, mean and most of all ranks
  * (threads add up). iterations: calls of wattle_should_checkpoint, or of MPI_Pcontrol in a program that has none. units: of wattle_progress,
  * since this run began. What is not known is null. A file above WATTLE_MEASURE_BYTES_MAX is left alone.
  *
- * C and C++ calls are seen; Fortran's go past it in Open MPI, whose Fortran bindings call PMPI themselves. */
+ * Calls from C and C++ are seen, and from Fortran with Open MPI (mpi_fortran.c). */
 
 #include <stdbool.h>
 #include <stdint.h>

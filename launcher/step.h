@@ -16,15 +16,19 @@ struct wattle_launch {
 	uint32_t nodes, tasks_per_node;
 	int signal;
 	int64_t wait_s;          /* a rank that outlives the first one to end by this long is ended */
+	const char *mpirun;      /* path or name of Open MPI's; NULL: launched by srun */
+	const char *self;        /* wattlerun's own path, of which mpirun starts one a rank */
+	int checkpointed;        /* the exit status that is no failure */
 	const char *mpi;         /* srun --mpi=; NULL: the site's default */
 	const char *folder;      /* absolute; of the status file */
-	bool measure;            /* by libwattle_mpi, preloaded, into measured.jsonl there */
-	char *const *srun_args;  /* further ones, NULL at the end */
+	const char *measured;    /* absolute; libwattle_mpi, preloaded, writes there. NULL: nothing is measured */
+	char *const *launch_args; /* further ones for srun or mpirun, NULL at the end */
 	char *const *program;    /* NULL at the end */
 };
 
 struct wattle_step {
-	pid_t pid;               /* of srun; 0: none */
+	pid_t pid;               /* of srun or mpirun; 0: none */
+	bool mpirun;
 	char name[64];           /* of the step, as squeue -s shows it */
 	char status_path[4096];
 	bool blind;              /* an older status can't be removed there: none is believed */
@@ -34,8 +38,14 @@ struct wattle_step {
 int wattle_step_start(const struct wattle_launch *launch, struct wattle_step *ret, struct wattle_err *err);
 /* The last whole status; false if there is none yet. */
 bool wattle_step_status(const struct wattle_step *step, struct wattle_status *ret);
-/* Sends the signal to all tasks of the step. -EAGAIN: it has none yet. */
-int wattle_step_signal(const struct wattle_step *step, uint32_t job_id, int signal, struct wattle_err *err);
+/* Its exit status, of what waitpid() said: 128+N for signal N. */
+int wattle_step_exit(const struct wattle_step *step, int status, int checkpointed);
+
+enum wattle_asked { WATTLE_ASKED_BY_SIGNAL, WATTLE_ASKED_BY_EVENT };
+
+/* Asks all tasks of the step for a checkpoint: by a PMIx event if that may be (`event`) and the launcher delivers it, else by the signal.
+ * -EAGAIN: there are none yet. */
+int wattle_step_ask(const struct wattle_step *step, uint32_t job_id, int signal, bool event, enum wattle_asked *ret, struct wattle_err *err);
 /* Removes its status files. */
 void wattle_step_forget(const struct wattle_step *step);
 

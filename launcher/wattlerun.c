@@ -25,19 +25,21 @@
 #include "handover.h"
 #include "holder.h"
 #include "job.h"
+#include "program.h"
+#include "rank.h"
 #include "replanner.h"
 #include "units.h"
 
 #define EX_USAGE_ERROR 2
-#define SRUN_ARGS_MAX 64
+#define LAUNCH_ARGS_MAX 64
 #define SLURM_TRIES 12      /* a slurmctld that is being restarted answers within */
 #define SLURM_AGAIN_S 5
 #define LEAVE_SPARE_S 10    /* to requeue the job, before its time limit */
 
 struct options {
-	const char *plan, *state, *mpi;
-	char *srun_args[SRUN_ARGS_MAX + 1];
-	int n_srun_args;
+	const char *plan, *state, *mpi, *mpirun;
+	char *launch_args[LAUNCH_ARGS_MAX + 1];
+	int n_launch_args;
 	int64_t grace_s, pause_min_s, every_s;
 	int signal, checkpointed;
 	uint32_t tasks_per_node, restarts_max;
@@ -58,9 +60,10 @@ static const char help[] =
 	"      --restarts N             start a program that was killed again, at most that often without a checkpoint in between (2)\n"
 	"      --min-pause DURATION     shorter gaps of the plan are run through (30s)\n"
 	"      --mpi TYPE               srun's --mpi (pmix); none: the site's default\n"
-	"      --srun-arg ARG           a further word for srun; may be repeated\n"
+	"      --launcher srun|mpirun   what starts the ranks (srun): Slurm, or Open MPI's mpirun, also with its path\n"
+	"      --launch-arg ARG         a further word for that; may be repeated\n"
 	"      --state DIR              where progress is kept, on a file system of all nodes (.wattle/JOBID)\n"
-	"      --measure                time in MPI, per iteration and units per second of each step, in measured.jsonl there\n"
+	"      --measure                time in MPI, per iteration and units per second of each step, for `wattle report`\n"
 	"      --dry-run                say what would be done, and end\n"
 	"  -q, --quiet                  no lines about the plan\n"
 	"  -h, --help; -V, --version\n\n"
@@ -97,6 +100,16 @@ static int parse_signal(const char *text)
 	return end != text && !*end && n > 0 && n <= SIGRTMAX && n != SIGKILL && n != SIGSTOP ? (int) n : -1;
 }
 
+/* *ret: NULL for srun. */
+static int parse_launcher(const char *text, const char **ret)
+{
+	const char *name = strrchr(text, '/');
+
+	name = name ? name + 1 : text;
+	*ret = strcmp(text, "srun") == 0 ? NULL : text;
+	return !*ret || strcmp(name, "mpirun") == 0 || strcmp(name, "mpiexec") == 0 ? 0 : -1;
+}
+
 static int parse_count(const char *text, long max)
 {
 	char *end;
@@ -108,12 +121,13 @@ static int parse_count(const char *text, long max)
 /* -1: go on; else the exit status. */
 static int parse_options(int argc, char **argv, struct options *o)
 {
-	enum { PLAN = 256, TASKS, GRACE, SIGNAL, EXIT, PAUSE, MPI, SRUN, STATE, DRY, MEASURE, EVERY, RESTARTS };
+	enum { PLAN = 256, TASKS, GRACE, SIGNAL, EXIT, PAUSE, MPI, LAUNCHER, LAUNCH_ARG, STATE, DRY, MEASURE, EVERY, RESTARTS };
 	static const struct option longs[] = {
 		{ "plan", required_argument, NULL, PLAN }, { "ntasks-per-node", required_argument, NULL, TASKS },
 		{ "grace", required_argument, NULL, GRACE }, { "checkpoint-signal", required_argument, NULL, SIGNAL },
 		{ "checkpoint-exit", required_argument, NULL, EXIT }, { "min-pause", required_argument, NULL, PAUSE },
-		{ "mpi", required_argument, NULL, MPI }, { "srun-arg", required_argument, NULL, SRUN },
+		{ "mpi", required_argument, NULL, MPI }, { "launcher", required_argument, NULL, LAUNCHER },
+		{ "launch-arg", required_argument, NULL, LAUNCH_ARG }, { "srun-arg", required_argument, NULL, LAUNCH_ARG },
 		{ "state", required_argument, NULL, STATE }, { "dry-run", no_argument, NULL, DRY },
 		{ "measure", no_argument, NULL, MEASURE }, { "checkpoint-every", required_argument, NULL, EVERY },
 		{ "restarts", required_argument, NULL, RESTARTS },
@@ -153,10 +167,14 @@ static int parse_options(int argc, char **argv, struct options *o)
 				return fail(EX_USAGE_ERROR, "--checkpoint-exit \"%s\": wanted 1 to 125", optarg);
 			break;
 		case MPI: o->mpi = strcmp(optarg, "none") == 0 ? NULL : optarg; break;
-		case SRUN:
-			if (o->n_srun_args == SRUN_ARGS_MAX)
-				return fail(EX_USAGE_ERROR, "--srun-arg \"%s\": too many of them", optarg);
-			o->srun_args[o->n_srun_args++] = optarg;
+		case LAUNCHER:
+			if (parse_launcher(optarg, &o->mpirun) < 0)
+				return fail(EX_USAGE_ERROR, "--launcher \"%s\": wanted srun, mpirun, or an mpirun with its path", optarg);
+			break;
+		case LAUNCH_ARG:
+			if (o->n_launch_args == LAUNCH_ARGS_MAX)
+				return fail(EX_USAGE_ERROR, "--launch-arg \"%s\": too many of them", optarg);
+			o->launch_args[o->n_launch_args++] = optarg;
 			break;
 		case STATE: o->state = optarg; break;
 		case DRY: o->dry_run = true; break;
@@ -319,6 +337,30 @@ static int open_state(const struct options *o, struct wattle_run *run, char *fol
 	return 0;
 }
 
+/* In the job's own working directory, wherever the script has gone and the state is kept: `wattle report` looks there. */
+static int place_measured(struct wattle_run *run, char *path, size_t size, struct wattle_err *err)
+{
+	char id[16], folder[PATH_MAX];
+	const char *args[] = { "-h", "-j", id, "-o", "%Z", NULL };
+	struct wattle_answer answer;
+	int fd, rc;
+
+	snprintf(id, sizeof(id), "%u", run->job_id);
+	rc = wattle_slurm_run("squeue", args, &answer, err);
+	if (rc < 0)
+		return rc;
+	answer.text[strcspn(answer.text, "\n")] = '\0';
+	if (answer.text[0] != '/' || (size_t) snprintf(folder, sizeof(folder), "%s/.wattle/%u", answer.text, run->job_id) >= sizeof(folder) ||
+	    (size_t) snprintf(path, size, "%s/measured.jsonl", folder) >= size)
+		rc = wattle_err_set(err, EINVAL, "the job's working directory is not known");
+	free(answer.text);
+	if (rc < 0 || (rc = wattle_state_open(folder, &fd, err)) < 0)
+		return rc;
+	close(fd);
+	run->measured = path;
+	return 0;
+}
+
 /* A run that begins: the first, or one after a change of size, a requeue, a node failure. */
 static void enter(struct wattle_run *run, const struct options *o)
 {
@@ -393,14 +435,22 @@ int main(int argc, char **argv)
 	struct wattle_replanner replanner = { .path = "" };
 	struct wattle_run run = { .folder_fd = -1 };
 	struct options o;
-	char folder[PATH_MAX];
-	int status = parse_options(argc, argv, &o);
+	char folder[PATH_MAX], self[PATH_MAX], measured[PATH_MAX + 32];
+	int status;
+	ssize_t n;
 
+	if (wattle_rank_is(argc, argv))
+		return wattle_rank_main(argv);
+	status = parse_options(argc, argv, &o);
 	if (status >= 0)
 		return status;
 	run.program = o.program;
-	run.srun_args = o.srun_args;
+	run.launch_args = o.launch_args;
 	run.mpi = o.mpi;
+	run.mpirun = o.mpirun;
+	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	self[n < 0 ? 0 : n] = '\0';
+	run.self = n > 0 ? self : argv[0];
 	run.signal = o.signal;
 	run.grace_s = o.grace_s;
 	run.every_s = o.every_s;
@@ -409,7 +459,6 @@ int main(int argc, char **argv)
 	run.pause_min_s = o.pause_min_s;
 	run.checkpointed = o.checkpointed;
 	run.quiet = o.quiet;
-	run.measure = o.measure;
 	run.job_id = env_number("SLURM_JOB_ID");
 	run.nodes = env_number("SLURM_NNODES");
 	if (run.job_id && run.nodes)
@@ -425,6 +474,8 @@ int main(int argc, char **argv)
 	else if (o.dry_run)
 		status = print_plan(&run);
 	else {
+		if (o.measure && place_measured(&run, measured, sizeof(measured), &err) < 0)
+			wattle_run_say(&run, "nothing is measured: %s", err.text);
 		enter(&run, &o);
 		status = wattle_follow(&run);
 	}

@@ -4,9 +4,10 @@
 # request, over checkpoint, requeue and start, to the first iteration at the new size.
 
 bench() {
-    local n program=$BENCH_TMP/mpi_time launcher=$BENCH_CHECKOUT/launcher
+    local n pmix program=$BENCH_TMP/mpi_time launcher=$BENCH_CHECKOUT/launcher
     n=$(repeats 60 3)
-    mpicc -O2 -w -D_GNU_SOURCE -I"$launcher" -o "$program" "$BENCH_D/mpi_time.c" "$launcher"/mpi_*.c "$launcher/status.c" -lm
+    read -ra pmix < <(pkg-config --exists 'pmix >= 4' && echo "-DHAVE_PMIX $(pkg-config --cflags --libs pmix)") || pmix=()
+    mpicc -O2 -w -D_GNU_SOURCE -I"$launcher" -o "$program" "$BENCH_D/mpi_time.c" "$launcher"/mpi_*.c "$launcher/status.c" "${pmix[@]}" -lm
     (
         export OMPI_MCA_mpi_yield_when_idle=1 OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_btl=self,vader TMPDIR=$BENCH_TMP
         export WATTLE_STATUS=$BENCH_TMP/status WATTLE_MEASURE=$BENCH_TMP/measured WATTLE_CHECKPOINT_SIGNAL

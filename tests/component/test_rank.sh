@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What wattlerun is to mpirun: one that says 0 for "checkpointed", passes signals on once, and tells of all else as it was.
+set -euo pipefail
+build=$PWD
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+cd "$dir"
+export WATTLE_STATUS=$dir/status
+rank=("$build/launcher/wattlerun" --as-rank 85)
+fail() {
+    echo "FAILED: $*"
+    exit 1
+}
+# gives STATUS CMD…
+gives() {
+    local want=$1 rc=0
+    shift
+    "$@" >out 2>err || rc=$?
+    [[ $rc == "$want" ]] || fail "$*: $rc, wanted $want: $(<err)"
+}
+
+echo "statuses"
+gives 0 "${rank[@]}" true
+[[ ! -e status.left ]] || fail "0 is not 'checkpointed'"
+gives 3 "${rank[@]}" sh -c 'exit 3'
+[[ ! -e status.left ]] || fail "3 is not 'checkpointed'"
+gives 0 "${rank[@]}" sh -c 'exit 85'
+[[ -e status.left ]] || fail "nothing says that it has checkpointed"
+gives 137 "${rank[@]}" sh -c 'kill -9 $$'
+gives 139 "${rank[@]}" sh -c 'kill -SEGV $$'
+gives 127 "${rank[@]}" ./no-such-program
+grep -q "can't run ./no-such-program" err || fail "unsaid"
+
+echo "a launcher that is none is refused"
+gives 2 "$build/launcher/wattlerun" --launcher /bin/sh --dry-run true
+grep -q 'wanted srun, mpirun, or an mpirun with its path' err || fail "unsaid: $(<err)"
+gives 0 "$build/launcher/wattlerun" --launcher /opt/openmpi/bin/mpirun --dry-run true
+
+echo "words, input and output are the program's"
+# shellcheck disable=SC2016
+[[ $(echo in | "${rank[@]}" sh -c 'cat; printf "<%s>" "$@"' sh --as-rank 'a b' '') == $'in\n<--as-rank><a b><>' ]] || fail "words"
+
+echo "signals go on, once, also if the group gets them, and those the program has handled end nothing"
+cat >count.sh <<'S'
+n=0
+trap 'n=$((n + 1)); echo $n >counted' USR1
+trap 'exit 85' TERM
+: >ready
+while :; do sleep 0.05; done
+S
+rm -f status.left
+setsid "${rank[@]}" bash count.sh &
+for ((i = 0; i < 200; i++)); do [[ ! -e ready ]] || break; sleep 0.05; done
+kill -USR1 -- -$!
+for ((i = 0; i < 200; i++)); do [[ ! -e counted ]] || break; sleep 0.05; done
+sleep 0.3
+[[ $(<counted) == 1 ]] || fail "it came $(<counted) times"
+kill -TERM $!
+wait $! || fail "exit status $?"
+[[ -e status.left ]] || fail "not taken for checkpointed"
+
+echo "the program does not outlive it; a preload is the program's alone"
+"${rank[@]}" sleep 1000 &
+for ((i = 0; i < 200; i++)); do child=$(pgrep -P $!) && break; sleep 0.05; done
+kill -9 $!
+wait $! || true
+for ((i = 0; i < 200; i++)); do [[ -e /proc/$child ]] || break; sleep 0.05; done
+[[ ! -e /proc/$child ]] || fail "it lives on"
+# shellcheck disable=SC2016
+[[ $(WATTLE_PRELOAD=libm.so.6 "${rank[@]}" sh -c 'echo "$LD_PRELOAD,${WATTLE_PRELOAD-}"') == libm.so.6, ]] || fail "preload"
+echo "ok"
