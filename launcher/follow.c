@@ -422,8 +422,10 @@ static void leave_for(struct wattle_run *run, const struct wattle_choice *next)
 	bool pause = next->phase == WATTLE_PHASE_PAUSE;
 	int64_t begin_s = pause ? (int64_t) ceil(wattle_course_utc(run, next->until_s)) : 0;
 	pid_t script = getppid();
+	sigset_t ends;
 	char when[16];
 
+	signals_of_end(&ends);
 	if (!(s->asked_s > 0))
 		s->asked_s = now_s();
 	s->left_s = now_s();
@@ -448,8 +450,8 @@ static void leave_for(struct wattle_run *run, const struct wattle_choice *next)
 		if (wait_for_slurm(run) < 0 || (requeue(run, next->nodes, begin_s, &err) < 0 && wattle_slurm_answers(run->job_id)))
 			break;
 		fflush(NULL);
-		nanosleep(&t, NULL); /* SIGTERM is blocked, and SIGKILL is what ends us */
-		if (getppid() != script)
+		/* Slurm's SIGTERM goes to the script, too; to wait for its SIGKILL would keep the nodes for half a minute */
+		if (sigtimedwait(&ends, NULL, &t) > 0 || getppid() != script)
 			_exit(1); /* this run of the job is over, whatever has kept us: the next one is another's */
 		wattle_err_set(&err, ETIMEDOUT, "this run of the job was not ended within %d s", REQUEUE_WAIT_S);
 	}

@@ -47,7 +47,7 @@ plan() {
 }
 
 # job CASE SBATCH-ARG… -- WATTLERUN-ARG…: submits it; its id is then in $mall/CASE.id. Without a PROGRAM of its own after another "--" it is
-# the stencil.
+# the stencil. PREAMBLE: a line of the script, before wattlerun.
 job() {
     local name=$1 args=() words program="../stencil $SIDE $STEPS ck 1 gate"
     shift
@@ -60,6 +60,7 @@ job() {
     as alice sh -c "mkdir -p mall/$name && cat >mall/$name/script" <<JOB
 #!/bin/bash
 cd mall/$name || exit
+${PREAMBLE-}
 export OMPI_MCA_mpi_yield_when_idle=1 # ranks that wait would use up their node's share of the CPU
 exec wattlerun --state st --min-pause 2s$words $program
 JOB

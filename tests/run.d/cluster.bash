@@ -9,20 +9,32 @@ CLUSTER_AGAIN=6 # with more failures in a file it is not the machine's fault
 
 # on_cluster FOLDER SLURM [up option …]: the bats files of tests/FOLDER on a lab with that Slurm.
 on_cluster() {
-    local folder=$1 slurm=$2 file found=
+    local folder=$1 slurm=$2 file files=()
     shift 2
+    mapfile -t files < <(compgen -G "$RUN_CHECKOUT/tests/$folder/${WATTLE_RUN_FILES:-*}.bats" | sort)
+    ((${#files[@]})) || {
+        missing "tests of $folder" "no file tests/$folder/${WATTLE_RUN_FILES:-*}.bats"
+        return 0
+    }
+    mapfile -t files < <(for file in "${files[@]}"; do ! in_turn "$(basename "$file" .bats)" || echo "$file"; done)
+    ((${#files[@]})) || return 0
     export WATTLE_LAB_SLURM=$slurm
     CLUSTER_UP=(up --slurm "$slurm" "$@")
     if step "lab up, Slurm $slurm" "$RUN_CHECKOUT/tests/lab" "${CLUSTER_UP[@]}"; then
-        for file in "$RUN_CHECKOUT/tests/$folder"/${WATTLE_RUN_FILES:-*}.bats; do
-            [[ -e $file ]] || continue
-            found=1
+        for file in "${files[@]}"; do
             bats_file "$file" "$slurm/$(basename "$file" .bats)" || break
         done
-        [[ -n $found ]] || missing "tests of $folder" "no file tests/$folder/${WATTLE_RUN_FILES:-*}.bats"
         step "lab down, Slurm $slurm" "$RUN_CHECKOUT/tests/lab" down || true
     fi
     step "nothing left of the lab, Slurm $slurm" no_traces || true
+}
+
+# With CLUSTER_ALONE, names of files that must not run beside anything, and CLUSTER_TURN: those, or the others.
+in_turn() {
+    case ${CLUSTER_TURN-} in
+    alone) is_one_of "$1" "${CLUSTER_ALONE[@]}" ;;
+    others) ! is_one_of "$1" "${CLUSTER_ALONE[@]}" ;;
+    esac
 }
 
 # bats_file FILE NAME: the file's tests, and once more those that failed. Fails if there is no lab any more.
@@ -101,7 +113,7 @@ daemon_logs() {
 
 no_traces() {
     local left
-    left=$(traces)
+    left=$(traces "$WATTLE_LAB")
     [[ -z $left ]] || {
         printf '%s\n' "$left"
         return 1

@@ -31,7 +31,7 @@ passed() { result pass "$1"; }
 failed() {
     result fail "$1" "${2-}"
     say "$RUN_PIECE: FAILED: $1${2:+: $2}"
-    DETAILS=$RUN_DETAILS/$(printf '%04d' "$(find "$RUN_DETAILS" -type f | wc -l)")-$RUN_PIECE
+    DETAILS=$(mktemp "$RUN_DETAILS/$(printf '%04d' "$(find "$RUN_DETAILS" -type f | wc -l)")-XXXXXX")
     echo "$RUN_PIECE: $1${2:+: $2}" >"$DETAILS"
     [[ -z ${3-} ]] || { tail -n 25 "$3" | tee -a "$DETAILS"; }
 }
@@ -176,7 +176,7 @@ run_begin() {
     rm -rf "$RUN_DIR"
     mkdir -p "$RUN_LOGS" "$RUN_DETAILS"
     : >"$RUN_RESULTS"
-    RUN_TRACES_BEFORE=$(traces)
+    RUN_TRACES_BEFORE=$(traces "$RUN_LAB_NAME")
     say "tests/run: $RUN_CHECKOUT, logs in $RUN_LOGS"
 }
 
@@ -223,6 +223,28 @@ beside_end() {
     cat "$RUN_DIR/beside.out"
 }
 
+# lane NAME CMD…: a part of a piece that runs beside other parts, in the background, with a lab and counts of its own. What it prints is shown
+# as one by lanes_end, after all have ended.
+LANES=()
+lane() {
+    local name=$RUN_PIECE-$1
+    mkdir -p "$RUN_DIR/own-$name"
+    : >"$RUN_DIR/results-$name"
+    RUN_RESULTS=$RUN_DIR/results-$name RUN_OWN=$RUN_DIR/own-$name WATTLE_LAB=$RUN_LAB_NAME-$1 "${@:2}" </dev/null >"$RUN_DIR/$name.out" 2>&1 &
+    LANES+=("$!:$name")
+}
+lanes_end() {
+    local lane status
+    for lane in "${LANES[@]}"; do
+        status=0
+        wait "${lane%%:*}" || status=$?
+        cat "$RUN_DIR/${lane#*:}.out"
+        ((status == 0)) || grep -q '^fail' "$RUN_DIR/results-${lane#*:}" || failed "${lane#*:}" "exit $status"
+        cat "$RUN_DIR/results-${lane#*:}" >>"$RUN_RESULTS"
+    done
+    LANES=()
+}
+
 # Counts into a file of its own, in a folder of its own, so that what runs beside it does not get in between.
 run_piece() {
     RUN_PIECE=$1
@@ -255,16 +277,16 @@ run_piece() {
     printf '%s\t%s\n' "$RUN_PIECE" $((SECONDS - begin)) >>"$RUN_DIR/times"
 }
 
-# Everything of this run that could outlive it, one a line: processes, mounts, namespaces, interfaces, control groups
-# and files that carry the lab's name or this run's directory, or are a lab daemon's outside any lab.
+# Everything of the labs whose name begins with $1 that could outlive them, one a line: processes, mounts, namespaces, interfaces, control
+# groups and files that carry the name, or are a lab daemon's outside any lab.
 traces() {
-    local p
+    local p name=$1
     {
-        awk -v name="wattle-lab/$RUN_LAB_NAME" 'index($0, name) { print "mount", $5 }' /proc/self/mountinfo
-        find /run/netns /run/wattle-lab /tmp /dev/shm -maxdepth 1 -name "*$RUN_LAB_NAME*" || true
-        find /sys/fs/cgroup -type d -name "*$RUN_LAB_NAME*" || true
+        awk -v name="wattle-lab/$name" 'index($0, name) { print "mount", $5 }' /proc/self/mountinfo
+        find /run/netns /run/wattle-lab /tmp /dev/shm -maxdepth 1 -name "*$name*" || true
+        find /sys/fs/cgroup -type d -name "*$name*" || true
         for p in /proc/[0-9]*; do
-            if compgen -G "$p/root/run/wattle-lab/$RUN_LAB_NAME*/room/hosts" >/dev/null; then
+            if compgen -G "$p/root/run/wattle-lab/$name*/room/hosts" >/dev/null; then
                 printf 'process %s %s\n' "${p##*/}" "$(tr '\0' ' ' <"$p/cmdline" 2>/dev/null)"
             fi
         done
@@ -279,12 +301,12 @@ run_cleanup() {
     # Interrupted: the piece has a process group of its own.
     for group in ${RUN_GROUP-} $RUN_BESIDE; do kill -TERM -- "-$group" 2>/dev/null || true; done
     [[ -z $RUN_BESIDE ]] || wait "$RUN_BESIDE" || true
-    for lab in "$RUN_LAB_NAME" "$RUN_LAB_NAME-beside"; do
-        [[ -e /run/wattle-lab/$lab ]] || continue
+    for lab in "/run/wattle-lab/$RUN_LAB_NAME"*; do
+        [[ -e $lab ]] || continue
         say "ending the lab"
-        WATTLE_LAB=$lab "$RUN_CHECKOUT/tests/lab" down || true
+        WATTLE_LAB=${lab##*/} "$RUN_CHECKOUT/tests/lab" down || true
     done
-    left=$(comm -13 <(printf '%s\n' "$RUN_TRACES_BEFORE") <(traces))
+    left=$(comm -13 <(printf '%s\n' "$RUN_TRACES_BEFORE") <(traces "$RUN_LAB_NAME"))
     if [[ -z $left ]]; then
         passed "nothing left behind"
     else

@@ -1,13 +1,19 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# tests/system/*.bats on a real cluster, once for each Slurm version.
+# tests/system/*.bats on a real cluster, once for each Slurm version: side by side, but for the files that measure how fast programs run.
 # shellcheck source=tests/run.d/cluster.bash
 . "$RUN_D/cluster.bash"
+CLUSTER_ALONE=(closed_loop slowdown sweep scaling carbon_report)
 
 piece() {
     local slurm
     deps build test lab
     for slurm in ${WATTLE_RUN_SLURM:-native trixie}; do
-        on_cluster system "$slurm"
+        say "$RUN_PIECE: Slurm $slurm, side by side: shown when it has ended"
+        CLUSTER_TURN=others lane "$slurm" on_cluster system "$slurm"
+    done
+    lanes_end
+    for slurm in ${WATTLE_RUN_SLURM:-native trixie}; do
+        CLUSTER_TURN=alone on_cluster system "$slurm"
     done
 }
