@@ -139,10 +139,12 @@ static int read_series(const struct said *said, struct series *ret)
 	return 0;
 }
 
-static int take_numbers(const struct said *said, struct wattle_plan_goal *goal, struct wattle_plan_problem *problem)
+static int take_numbers(const struct said *said, double resize_s, struct wattle_plan_goal *goal, struct wattle_plan_problem *problem)
 {
 	double number;
 
+	/* as measured, unless something else is said */
+	problem->overhead_s = resize_s;
 	if (said->overhead && !plan_take_seconds("--resize-overhead", said->overhead, &problem->overhead_s))
 		return WATTLE_EXIT_FAILED;
 	problem->switches_max = UINT32_MAX;
@@ -191,7 +193,7 @@ static int make_plan(const struct said *said, enum wattle_plan_policy policy, co
 	int status = take_times(said, f, &times);
 
 	if (status == 0)
-		status = take_numbers(said, &goal, &problem);
+		status = take_numbers(said, sizes->resize_s, &goal, &problem);
 	if (status)
 		return status;
 	if (!slot || !scratch || !entry)

@@ -37,6 +37,7 @@ int profile_make(const struct profile_making *making, struct wattle_profile *pro
 static const struct wattle_command commands[] = {
 	{ "fit", wattle_cmd_profile_fit, "fit a slowdown model to a sweep, and keep it as a profile" },
 	{ "refit", wattle_cmd_profile_refit, "add finished jobs to a profile's sweep, and see what that changes" },
+	{ "resize", wattle_cmd_profile_resize, "what a change of nodes costs, as jobs of wattlerun measured it" },
 	{ "watts", wattle_cmd_profile_watts, "the least power that keeps a slowdown, or the cap of least energy" },
 	{ "slowdown", wattle_cmd_profile_slowdown, "the slowdown that a cap makes" },
 	{ "show", wattle_cmd_profile_show, "a profile with its plot" },

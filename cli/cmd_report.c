@@ -16,6 +16,7 @@
 #include "cleanup.h"
 #include "records.h"
 #include "report.h"
+#include "report_against.h"
 #include "report_carbon.h"
 #include "report_mpi.h"
 #include "report_slowdown.h"
@@ -33,6 +34,7 @@ struct part {
 	struct wattle_total total;
 	struct report_carbon carbon;
 	struct report_slowdown slowdown;
+	struct report_against against;
 	struct report_mpi mpi;
 };
 
@@ -188,6 +190,7 @@ static void print_part(const struct part *part, const struct report *report)
 	}
 	report_slowdown_print(&part->slowdown);
 	report_carbon_print(&part->carbon);
+	report_against_print(&part->against);
 	report_mpi_print(&part->mpi);
 	if (so_far(part))
 		printf("The job has not ended: steps that still run are not in this report%s.\n",
@@ -332,6 +335,7 @@ static struct json_object *json_part(const struct part *part)
 	put(o, "missing_nodes", list);
 	put(o, "slowdown", report_slowdown_json(&part->slowdown));
 	put(o, "carbon", report_carbon_json(&part->carbon));
+	put(o, "against", report_against_json(&part->against));
 	put(o, "mpi", report_mpi_json(&part->mpi));
 	put(o, "bad_lines", json_object_new_int64(part->records.n_bad));
 	json_total(o, &part->total);
@@ -424,7 +428,7 @@ static void print_people(const struct report *report)
 
 struct arguments {
 	bool json, no_slurm;
-	const char *conf, *dir, *nodes, *carbon_dir, *baseline, *profile, *measured;
+	const char *conf, *dir, *nodes, *carbon_dir, *baseline, *profile, *against, *measured;
 };
 
 /* Why there is nothing to show, and what to do. */
@@ -473,6 +477,9 @@ static int report_make(struct report *report, const struct wattle_slurm_jobs *jo
 		wattle_total_job(part->records.record, part->records.n, &part->total);
 		report_carbon_make(&report->intensity, part->job, part->records.record, part->records.n, &part->carbon);
 		report_slowdown_make(&said, &baseline, part->job, part->job->comment, &part->records, &part->total, &part->slowdown);
+		if (report_against_make(args->against, dir, args->nodes, &report->intensity, part->job, &part->records, &part->total, &part->carbon,
+					&part->against) != 0)
+			return WATTLE_EXIT_FAILED;
 		report_mpi_make(args->measured, report->slurm_known, part->job, &part->records, &part->mpi);
 		wattle_records_sort(part->records.record, part->records.n);
 		found += part->records.n;
@@ -495,6 +502,7 @@ int wattle_cmd_report(int argc, char **argv)
 		{ "report-dir", NULL, "DIR", &args.dir, "where the records lie [report_dir of the site configuration]" },
 		{ "carbon-dir", NULL, "DIR", &args.carbon_dir, "where carbon intensities lie [" WATTLE_FORECAST_CACHE_DIR "]" },
 		{ "baseline", NULL, "TIME|JOBID", &args.baseline, "compare with this run time, such as 75s, or with this job" },
+		{ "against", NULL, "JOBID", &args.against, "compare joules and grams with this job's, such as one that ran at once" },
 		{ "profile", NULL, "PROFILE", &args.profile, "compare with this profile [the one that predicted]" },
 		{ "measured", NULL, "FILE", &args.measured, "what libwattle_mpi measured [.wattle/JOBID/measured.jsonl of the job's folder]" },
 		{ "nodes", NULL, "LIST", &args.nodes, "the job's nodes, where Slurm can't be asked" },

@@ -15,6 +15,7 @@ struct plan_sizes {
 	uint32_t n;
 	uint32_t base;                  /* the nodes of --work at full power, or the nearest that are allowed */
 	double work;                    /* in throughput x seconds */
+	double resize_s;                /* that a change of size costs by the profile; 0: not known */
 	char assumed[128];              /* "": everything was measured */
 	struct wattle_plan_config config[WATTLE_PLAN_CONFIGS_MAX];
 };

@@ -159,6 +159,7 @@ static int add_profile(const struct plan_sizes_said *said, uint32_t work_nodes, 
 		wattle_sweep_group(&profile->sweep, caps);
 	}
 	*scaling = profile->scaling;
+	sizes->resize_s = scaling->resize_s;
 	if (scaling->n == 0) {
 		scaling->n = 1;
 		scaling->point[0] = (struct wattle_scaling_point){ work_nodes, 1, work_nodes * profile->model.cap_max_w };
@@ -216,6 +217,7 @@ int plan_sizes_read(const struct plan_sizes_said *said, struct plan_sizes *ret)
 
 	ret->n = 0;
 	ret->assumed[0] = '\0';
+	ret->resize_s = 0;
 	if (status == 0 && said->nodes)
 		status = take_range(said->nodes, &range);
 	if (status)

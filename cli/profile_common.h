@@ -42,6 +42,7 @@ int profile_plot_file(const struct wattle_plot *plot, const char *path, struct w
 
 int wattle_cmd_profile_fit(int argc, char **argv);
 int wattle_cmd_profile_refit(int argc, char **argv);
+int wattle_cmd_profile_resize(int argc, char **argv);
 int wattle_cmd_profile_show(int argc, char **argv);
 int wattle_cmd_profile_list(int argc, char **argv);
 int wattle_cmd_profile_watts(int argc, char **argv);

@@ -122,6 +122,9 @@ static void make_resizable(job_desc_msg_t *job_desc, uint32_t nodes)
 		job_desc->requeue = 1;
 	if (job_desc->open_mode == 0)
 		job_desc->open_mode = OPEN_MODE_APPEND;
+	/* Slurm ends a requeued job whose whole time limit would pass its deadline, but for one that may be given less */
+	if (moment(job_desc->deadline) && job_desc->time_min == NO_VAL)
+		job_desc->time_min = 1;
 }
 
 int wattle_carbon_apply(job_desc_msg_t *job_desc, const struct wattle_carbon_decision *carbon, struct wattle_err *err)

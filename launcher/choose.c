@@ -23,7 +23,7 @@ static bool is_behind(const struct wattle_run *run, double at_s)
 	double end_s = c->leg[c->n - 1].end_s, left, can;
 	uint32_t min, max;
 
-	if (s->total == 0 || s->done >= s->total || s->n_rates == 0)
+	if (run->replans || s->total == 0 || s->done >= s->total || s->n_rates == 0)
 		return false;
 	left = (double) (s->total - s->done);
 	can = wattle_course_work(c, at_s, wattle_state_rate, s);
@@ -39,7 +39,7 @@ static bool is_behind(const struct wattle_run *run, double at_s)
 
 struct wattle_choice wattle_choose(const struct wattle_run *run, double now_s)
 {
-	struct wattle_choice choice = { .phase = WATTLE_PHASE_RUN, .nodes = run->nodes, .until_s = INFINITY };
+	struct wattle_choice choice = { .phase = WATTLE_PHASE_RUN, .nodes = run->nodes, .until_s = INFINITY, .speed = 1 };
 	struct wattle_now now;
 	double at_s;
 
@@ -47,7 +47,7 @@ struct wattle_choice wattle_choose(const struct wattle_run *run, double now_s)
 		return choice;
 	at_s = course_time(run, now_s);
 	now = wattle_course_at(run->course, at_s, (double) run->pause_min_s);
-	choice = (struct wattle_choice) { now.phase, now.nodes, now.cap_w, now.until_s, is_behind(run, at_s) };
+	choice = (struct wattle_choice) { now.phase, now.nodes, now.cap_w, now.until_s, is_behind(run, at_s), now.speed };
 	if (choice.behind) {
 		uint32_t min, max;
 
@@ -58,6 +58,7 @@ struct wattle_choice wattle_choose(const struct wattle_run *run, double now_s)
 		else if (choice.nodes < run->nodes)
 			choice.nodes = run->nodes;
 		choice.cap_w = 0;
+		choice.speed = 1;
 	} else if (now.phase == WATTLE_PHASE_BEYOND)
 		choice.nodes = run->nodes; /* what is left is not worth a restart */
 	if (choice.phase == WATTLE_PHASE_BEYOND)

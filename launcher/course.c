@@ -12,6 +12,15 @@ void wattle_course_free(struct wattle_course *course)
 	memset(course, 0, sizeof(*course));
 }
 
+/* Of watts per node on so many nodes; 0: not known. */
+static double speed(const struct wattle_plan_steps *steps, uint32_t nodes, uint32_t watts_w)
+{
+	for (uint32_t i = 0; i < steps->n_sizes; i++)
+		if (steps->size[i].nodes == nodes && steps->size[i].watts_w == watts_w)
+			return steps->size[i].speed;
+	return 0;
+}
+
 int wattle_course_take(const struct wattle_plan_steps *steps, struct wattle_course *ret, struct wattle_err *err)
 {
 	uint32_t most_w = 0;
@@ -27,9 +36,12 @@ int wattle_course_take(const struct wattle_plan_steps *steps, struct wattle_cour
 		const struct wattle_plan_step *step = &steps->step[i];
 		int64_t end_s = i + 1 < steps->n ? step[1].from_s : steps->end_s;
 
+		double full = speed(steps, step->nodes, most_w), capped = speed(steps, step->nodes, step->watts_w);
+
 		if (step->nodes && end_s > step->from_s)
 			ret->leg[ret->n++] = (struct wattle_leg) { (double) step->from_s, (double) end_s, step->nodes,
-								   step->watts_w < most_w ? (double) step->watts_w : 0 };
+								   step->watts_w < most_w ? (double) step->watts_w : 0,
+								   full > 0 && capped > 0 ? capped / full : 1 };
 	}
 	if (ret->n > 0)
 		return 0;
@@ -39,7 +51,7 @@ int wattle_course_take(const struct wattle_plan_steps *steps, struct wattle_cour
 
 static struct wattle_now run(const struct wattle_leg *leg, double until_s)
 {
-	return (struct wattle_now) { WATTLE_PHASE_RUN, leg->nodes, leg->cap_w, until_s };
+	return (struct wattle_now) { WATTLE_PHASE_RUN, leg->nodes, leg->cap_w, until_s, leg->speed };
 }
 
 struct wattle_now wattle_course_at(const struct wattle_course *course, double at_s, double pause_min_s)
@@ -49,7 +61,7 @@ struct wattle_now wattle_course_at(const struct wattle_course *course, double at
 	while (leg < end && leg->end_s <= at_s)
 		before = leg++;
 	if (leg == end)
-		return (struct wattle_now) { WATTLE_PHASE_BEYOND, before->nodes, before->cap_w, INFINITY };
+		return (struct wattle_now) { WATTLE_PHASE_BEYOND, before->nodes, before->cap_w, INFINITY, before->speed };
 	if (leg->begin_s <= at_s) {
 		/* a gap too short to be worth a pause belongs to the leg before it */
 		double until_s = leg->end_s;
@@ -62,7 +74,7 @@ struct wattle_now wattle_course_at(const struct wattle_course *course, double at
 		return run(leg, leg->end_s);
 	if (before && leg->begin_s - before->end_s < pause_min_s)
 		return run(before, leg->begin_s);
-	return (struct wattle_now) { WATTLE_PHASE_PAUSE, leg->nodes, leg->cap_w, leg->begin_s };
+	return (struct wattle_now) { WATTLE_PHASE_PAUSE, leg->nodes, leg->cap_w, leg->begin_s, leg->speed };
 }
 
 double wattle_course_work(const struct wattle_course *course, double from_s, double (*rate)(uint32_t nodes, const void *arg), const void *arg)
@@ -73,7 +85,7 @@ double wattle_course_work(const struct wattle_course *course, double from_s, dou
 		double begin_s = fmax(course->leg[i].begin_s, from_s);
 
 		if (course->leg[i].end_s > begin_s)
-			work += (course->leg[i].end_s - begin_s) * rate(course->leg[i].nodes, arg);
+			work += (course->leg[i].end_s - begin_s) * course->leg[i].speed * rate(course->leg[i].nodes, arg);
 	}
 	return work;
 }

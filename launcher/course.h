@@ -18,6 +18,7 @@ struct wattle_leg {
 	double begin_s, end_s; /* on the course's clock */
 	uint32_t nodes;
 	double cap_w;          /* per node; 0: none but the grant */
+	double speed;          /* under that cap, as a share of that without; 1 where it is not known */
 };
 
 /* In time order, no two overlap; neighbours differ in size, watts, or have a gap between them. */
@@ -45,14 +46,14 @@ struct wattle_now {
 	uint32_t nodes;
 	double cap_w;
 	double until_s;
+	double speed;
 };
 
 /* What the plan says at a moment. A gap shorter than pause_min_s is no pause: the leg before it lasts through it (at the very
  * begin: the first leg comes early). */
 struct wattle_now wattle_course_at(const struct wattle_course *course, double at_s, double pause_min_s);
 
-/* The work that the plan still does from a moment on, given work per second by node count (0: not known, then that of the nearest
- * known size, in proportion to the nodes). */
+/* The work that the plan still does from a moment on, given work per second by node count without a cap. */
 double wattle_course_work(const struct wattle_course *course, double from_s, double (*rate)(uint32_t nodes, const void *arg), const void *arg);
 
 /* The least and the greatest node count of the plan. */

@@ -56,7 +56,7 @@ static void append(struct wattle_course *course, const struct wattle_leg *leg)
 
 static int read_entry(struct reading *r, struct json_object *entry, size_t i, struct wattle_err *err)
 {
-	struct wattle_leg leg = { 0 };
+	struct wattle_leg leg = { .speed = 1 };
 	uint64_t nodes = 0;
 	double t = 0, fraction;
 	int rc = read_moment(r, entry, i, &t, err);

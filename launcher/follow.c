@@ -20,9 +20,12 @@
 #include "handover.h"
 #include "holder.h"
 #include "job.h"
+#include "replanner.h"
 #include "step.h"
 
 #define LOOK_S 5            /* between two looks at the status file */
+#define SPARE_S 3           /* a cap that will be raised is asked for so long before */
+#define LEARN_S 5           /* a step tells something of its speed after this */
 #define SHOW_S 60           /* between two changes of the job's comment */
 #define AGAIN_S 2           /* a request that nobody has heard is made again after this */
 #define REQUEUE_WAIT_S 60   /* for Slurm to end us after requeuehold */
@@ -35,7 +38,8 @@
 
 struct leg {
 	struct wattle_step step;
-	struct wattle_capper capper;
+	struct wattle_capper capper, spare;
+	double spare_w;
 	struct wattle_choice choice;
 	struct wattle_status status;
 	double start_s;
@@ -45,6 +49,7 @@ struct leg {
 	int stop;                /* the signal that told us to end; 0: none */
 	bool alone;              /* nobody holds this batch script any more */
 	double shown_s;
+	double slow_s, since_s;  /* time that caps have cost since the step started; up to when that is reckoned */
 };
 
 static double now_s(void)
@@ -145,6 +150,42 @@ static void look(struct wattle_run *run, struct leg *leg)
 	note_arrival(run, leg);
 }
 
+/* Up to now the step ran at the speed of its cap. */
+static void count_slow(struct leg *leg)
+{
+	double at_s = now_s();
+
+	leg->slow_s += (at_s - leg->since_s) * (1 - leg->choice.speed);
+	leg->since_s = at_s;
+}
+
+/* From the first status to the last: what starting took is not the program's speed; and at full speed. */
+static void learn_from(const struct wattle_run *run, const struct leg *leg, struct wattle_state *state)
+{
+	double run_s = (double) (leg->status.last_us - leg->status.first_us) / 1e6;
+
+	if (leg->status.total && leg->status.done > leg->done_before)
+		wattle_state_learn(state, run->nodes, (double) (leg->status.done - leg->done_before),
+				   fmax(run_s - fmin(leg->slow_s, 0.9 * run_s), 1e-3));
+}
+
+/* Whether another plan is in force now. */
+static bool replan(struct wattle_run *run, struct leg *leg)
+{
+	struct wattle_state seen = run->state;
+
+	if (!run->replanner || seen.ignored >= IGNORED_MAX || seen.crashes >= CRASHES_MAX)
+		return false;
+	if (leg->exit_status < 0 && leg->status.last_us - leg->status.first_us >= LEARN_S * 1000000) {
+		count_slow(leg);
+		learn_from(run, leg, &seen);
+	}
+	if (!wattle_replanner_look(run, &seen, now_s()))
+		return false;
+	save(run);
+	return true;
+}
+
 static void signals_of_end(sigset_t *set)
 {
 	sigemptyset(set);
@@ -211,8 +252,12 @@ static int set_cap(struct wattle_run *run, struct leg *leg, double cap_w)
 	struct wattle_err err = WATTLE_ERR_INIT;
 	int rc = 0;
 
-	if (cap_w > 0)
+	if (leg->spare.fd >= 0 && cap_w > 0 && fabs(leg->spare_w - cap_w) < 0.5) {
+		fresh = leg->spare;
+		leg->spare.fd = -1;
+	} else if (cap_w > 0)
 		rc = wattle_capper_start(run->nodes, cap_w, &fresh, &err);
+	wattle_capper_stop(&leg->spare);
 	if (rc < 0) {
 		wattle_run_say(run, "%s: the watts stay as they are", err.text);
 		return rc;
@@ -220,6 +265,21 @@ static int set_cap(struct wattle_run *run, struct leg *leg, double cap_w)
 	leg->capper = fresh;
 	wattle_capper_stop(&old); /* only now: a higher cap comes in force when the lower one goes, a lower one at once */
 	return 0;
+}
+
+/* The least of what steps ask for counts: a step that asks for more than the one in force does nothing until that goes. Started before
+ * its time, the new cap takes as long as the end of a step, and not as its start as well. */
+static void prepare_cap(struct wattle_run *run, struct leg *leg)
+{
+	struct wattle_choice next = wattle_choose(run, wattle_course_utc(run, leg->choice.until_s) + 1e-3);
+
+	if (leg->spare.fd >= 0 || !(leg->choice.cap_w > 0) || next.phase != WATTLE_PHASE_RUN || next.nodes != run->nodes ||
+	    next.cap_w < leg->choice.cap_w + 0.5)
+		return;
+	if (wattle_capper_start(run->nodes, next.cap_w, &leg->spare, NULL) == 0)
+		leg->spare_w = next.cap_w;
+	else
+		leg->spare.fd = -1; /* it is tried again when it is due */
 }
 
 static int start(struct wattle_run *run, struct leg *leg)
@@ -235,7 +295,8 @@ static int start(struct wattle_run *run, struct leg *leg)
 	run->state.steps++;
 	leg->done_before = run->state.done;
 	leg->exit_status = -1;
-	leg->start_s = now_s();
+	leg->start_s = leg->since_s = now_s();
+	leg->slow_s = 0;
 	leg->ask_s = run->every_s ? leg->start_s + (double) run->every_s : INFINITY;
 	if (run->can_resize && run->leave_by_s > leg->start_s)
 		leg->ask_s = fmin(leg->ask_s, run->leave_by_s);
@@ -276,8 +337,10 @@ static bool may_ask(const struct wattle_run *run)
 /* At the end of a leg whose successor has the same size nothing is restarted. True if the step must be asked to leave. */
 static bool leg_over(struct wattle_run *run, struct leg *leg)
 {
-	struct wattle_choice next = wattle_choose(run, now_s());
+	struct wattle_choice next;
 
+	replan(run, leg);
+	next = wattle_choose(run, now_s());
 	if (next.behind && !leg->choice.behind)
 		wattle_run_say(run, "behind the plan: no pause, no fewer nodes, for the deadline's sake");
 	if (size_changes(run, &next)) {
@@ -291,6 +354,7 @@ static bool leg_over(struct wattle_run *run, struct leg *leg)
 		wattle_run_say(run, next.cap_w > 0 ? "cap %.0f W per node, nothing restarted" : "no cap but the grant, nothing restarted", next.cap_w);
 		set_cap(run, leg, next.cap_w);
 	}
+	count_slow(leg);
 	leg->choice = next;
 	return false;
 }
@@ -439,12 +503,9 @@ enum outcome { GO_ON, FINISHED, FAILED };
 
 static void learn(struct wattle_run *run, struct leg *leg)
 {
-	double from_s = (double) leg->status.first_us / 1e6, to_s = (double) leg->status.last_us / 1e6;
-
 	look(run, leg);
-	/* from the first status to the last: what starting took is not the program's speed */
-	if (leg->status.total && leg->status.done > leg->done_before)
-		wattle_state_learn(&run->state, run->nodes, (double) (leg->status.done - leg->done_before), fmax(to_s - from_s, 1e-3));
+	count_slow(leg);
+	learn_from(run, leg, &run->state);
 }
 
 /* A program that knows of checkpoints: to start another one again would be to begin anew. */
@@ -525,8 +586,17 @@ static bool run_step(struct wattle_run *run, struct leg *leg)
 			leg->choice = wattle_choose(run, now_s());
 			continue;
 		}
-		wait_a_while(run, leg, fmin(fmin(left_s > 0 ? left_s : LOOK_S, due_s > 0 ? due_s : LOOK_S), LOOK_S));
+		if (left_s > 0 && left_s <= SPARE_S) {
+			prepare_cap(run, leg);
+			left_s = fmax(wattle_course_utc(run, leg->choice.until_s) - now_s(), 0);
+		} else
+			left_s = left_s > 0 ? left_s - SPARE_S : LOOK_S;
+		wait_a_while(run, leg, fmin(fmin(left_s, due_s > 0 ? due_s : LOOK_S), LOOK_S));
 		look(run, leg);
+		if (leg->exit_status < 0 && replan(run, leg)) {
+			leg->choice.until_s = -INFINITY;
+			continue;
+		}
 		if (now_s() - leg->shown_s >= SHOW_S) {
 			char text[40];
 
@@ -562,7 +632,7 @@ static void finish(struct wattle_run *run, const char *what)
 
 int wattle_follow(struct wattle_run *run)
 {
-	struct leg leg = { .capper = { 0, -1 } };
+	struct leg leg = { .capper = { 0, -1 }, .spare = { 0, -1 } };
 	uint32_t hurry = 0;
 	sigset_t set;
 
@@ -573,6 +643,8 @@ int wattle_follow(struct wattle_run *run)
 		enum outcome outcome;
 		bool asked;
 
+		leg.exit_status = 0;
+		replan(run, &leg);
 		leg.choice = wattle_choose(run, now_s());
 		if (run->can_resize && (size_changes(run, &leg.choice) || limit_comes(run)) && run->state.crashes < CRASHES_MAX) {
 			leave_for(run, &leg.choice);

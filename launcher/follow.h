@@ -12,6 +12,8 @@
 #include "err.h"
 #include "state.h"
 
+struct wattle_replanner;
+
 #define WATTLE_RUN_CHECKPOINTED 85 /* wattle.h's */
 
 struct wattle_run {
@@ -37,6 +39,8 @@ struct wattle_run {
 	bool can_resize;
 	char why_not[256];       /* if it can't */
 	struct wattle_state state;
+	struct wattle_replanner *replanner; /* NULL: the plan stays as it is */
+	bool replans;            /* it has a forecast to plan with, and so sees to the deadline */
 };
 
 /* Until the program has ended, or this run of the job has: the exit status for the batch script. */
@@ -52,6 +56,7 @@ struct wattle_choice {
 	double cap_w;            /* per node; 0: the grant alone */
 	double until_s;          /* on the course's clock */
 	bool behind;             /* the plan is not followed, for the deadline's sake */
+	double speed;            /* under the cap, as a share of that without */
 };
 
 /* Deadline before carbon: where the work left, at the speed measured, is more than the plan does until the deadline, no pause is made,

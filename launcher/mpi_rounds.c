@@ -4,6 +4,7 @@
 #define PER_CALL_S 0.1e-6
 #define SHARE 1e-3
 #define LATE_S 50e-3
+#define LATE_MAX_S 0.5
 
 uint32_t wattle_round_calls(const double agreed[WATTLE_ROUND_N])
 {
@@ -17,6 +18,8 @@ uint32_t wattle_round_calls(const double agreed[WATTLE_ROUND_N])
 		in_step = LATE_S / per_call_s;
 	if (in_step > n)
 		n = in_step;
+	if (n * per_call_s > LATE_MAX_S)
+		n = LATE_MAX_S / per_call_s;
 	if (!(n > 1))
 		return 1;
 	return n < WATTLE_ROUND_CALLS_MAX ? (uint32_t) n + 1 : WATTLE_ROUND_CALLS_MAX;

@@ -20,8 +20,9 @@ enum {
 };
 
 /* Calls until the next round: so many that a round costs at most 0.1 us a call, or 0.1% of the time between calls; and that ranks which
- * are not in step lose no more than that by waiting, as long as it keeps an answer back by no more than 50 ms. 1 to
- * WATTLE_ROUND_CALLS_MAX; the bound limits how late an answer comes after a program has become slower. Pure.
+ * are not in step lose no more than that by waiting, as long as it keeps an answer back by no more than 50 ms. But no round takes longer than half a
+ * second, unless a call does: where nodes are overloaded, rounds are dear and whoever asks waits all the same. 1 to
+ * WATTLE_ROUND_CALLS_MAX; that bound limits how late an answer comes after a program has become slower. Pure.
  *
  * That all begin and end a round at the same call is no mere convenience: a rank that waits for one begun elsewhere at a call of
  * that rank's choice could wait for a rank that waits for it, in a message of the program's. */

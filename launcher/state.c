@@ -113,6 +113,11 @@ int wattle_state_load(int folder, struct wattle_state *ret, struct wattle_err *e
 	s.crashes = u32(o, "crashes");
 	s.killed = u32(o, "killed");
 	load_rates(wattle_json_array(o, "rates"), &s);
+	if (wattle_json_text(o, "plan", s.plan, sizeof(s.plan)) < 0)
+		s.plan[0] = '\0';
+	s.planned_s = number(o, "planned_s");
+	s.replans = u32(o, "replans");
+	s.postponed = u32(o, "postponed");
 	*ret = s;
 	return 0;
 }
@@ -164,6 +169,11 @@ int wattle_state_save(int folder, const struct wattle_state *s, struct wattle_er
 		json_object_array_add(rates, r);
 	}
 	json_object_object_add(o, "rates", rates);
+	if (s->plan[0])
+		json_object_object_add(o, "plan", json_object_new_string(s->plan));
+	put_d(o, "planned_s", s->planned_s);
+	put_u(o, "replans", s->replans);
+	put_u(o, "postponed", s->postponed);
 	text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY);
 	if (!text)
 		return wattle_err_set(err, ENOMEM, "out of memory");

@@ -9,12 +9,13 @@
 #include <stdint.h>
 
 #include "err.h"
+#include "plan_text.h"
 
 #define WATTLE_STATE_RATES_MAX 64u /* node counts whose speed is remembered; further ones are not */
 
 struct wattle_rate {
 	uint32_t nodes;
-	double units, run_s; /* summed over the steps at this size */
+	double units, run_s; /* summed over the steps at this size; run_s at full speed: less where a cap slowed it */
 };
 
 struct wattle_state {
@@ -35,6 +36,11 @@ struct wattle_state {
 	uint32_t killed;         /* times it was killed, without a checkpoint in between */
 	struct wattle_rate rate[WATTLE_STATE_RATES_MAX];
 	uint32_t n_rates;
+	/* The plan that took the place of the one handed over, as plan_text.h writes it; "": none did. Of this job alone. */
+	char plan[WATTLE_PLAN_TEXT_MAX];
+	double planned_s;        /* UTC; when it did */
+	uint32_t replans;
+	uint32_t postponed;      /* how many of them put work off */
 };
 
 /* Opens the folder, making it (0700) and those above it where missing; *ret_fd is the caller's. Refused if it is not the caller's own. */

@@ -29,7 +29,7 @@ void wattle_mpirun_words(struct wattle_words *w, const struct wattle_launch *l)
 	wattle_words_add(w, "--map-by");
 	wattle_words_make(w, "ppr:%u:node:oversubscribe", l->tasks_per_node);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (i < 3 || l->measured) {
+		if (i < 3 || l->measured || getenv(names[i])) {
 			wattle_words_add(w, "-x");
 			wattle_words_add(w, names[i]);
 		}

@@ -45,7 +45,8 @@ WATTLE_EXPORT int wattle_progress(uint64_t done, uint64_t total);
 /* 1 once for each request to checkpoint, else 0, and the same on every rank: so every rank calls it equally often, such as once an
  * iteration, from one thread (which may call MPI). The ranks agree by a non-blocking reduction on a communicator of the library's,
  * every so many calls that it costs well under 1 us a call, or 0.1% of the time between calls if that is more; hence the answer
- * may come some calls late. A program that calls it again after its checkpoint goes on: it may be asked again. */
+ * may come some calls late, a second at most where a call takes less. A program that calls it again after its checkpoint goes on: it may
+ * be asked again. */
 WATTLE_EXPORT int wattle_should_checkpoint(void);
 
 /* The checkpoint is on disk, whole: from now on a restart goes on from there. Any rank, at least one. wattlerun takes a program that

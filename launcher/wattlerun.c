@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
 #include <math.h>
@@ -26,6 +27,7 @@
 #include "job.h"
 #include "program.h"
 #include "rank.h"
+#include "replanner.h"
 #include "units.h"
 
 #define EX_USAGE_ERROR 2
@@ -222,24 +224,28 @@ static int read_plan(const char *path, struct wattle_course *ret, struct wattle_
 	return rc;
 }
 
-/* The file that was named, else what job_submit handed over, else none. */
-static int take_plan(const struct options *o, struct wattle_run *run, struct wattle_course *course, struct wattle_err *err)
+/* The file that was named, else what job_submit handed over or took its place, else none. */
+static int take_plan(const struct options *o, struct wattle_run *run, struct wattle_course *course, struct wattle_replanner *replanner,
+		     struct wattle_err *err)
 {
 	const char *text = getenv(WATTLE_PLAN_NAME);
 	struct wattle_plan_steps steps;
 	int rc = 0;
 
-	if (o->plan)
+	if (o->plan) {
 		rc = read_plan(o->plan, course, err);
-	else if (!text || !*text)
+		if (rc == 0)
+			run->course = course;
+		return rc;
+	}
+	if (!text || !*text)
 		return 0;
-	else if ((rc = wattle_plan_text_parse(text, &steps, err)) < 0 || (rc = wattle_course_take(&steps, course, err)) < 0)
+	if ((rc = wattle_plan_text_parse(text, &steps, err)) < 0 || (rc = wattle_replanner_open(replanner, run, &steps, NULL, err)) < 0)
 		return wattle_err_wrap(err, WATTLE_PLAN_NAME);
-	else
+	/* Slurm's own, if there is one, was looked at before */
+	if (steps.deadline_s && (!(run->deadline_s > 0) || (double) steps.deadline_s < run->deadline_s))
 		run->deadline_s = (double) steps.deadline_s;
-	if (rc == 0)
-		run->course = course;
-	return rc;
+	return 0;
 }
 
 /* --- what is there ---------------------------------------------------------------------------------------------------------- */
@@ -313,11 +319,22 @@ static int open_state(const struct options *o, struct wattle_run *run, char *fol
 	if ((size_t) n >= size)
 		return wattle_err_set(err, ENAMETOOLONG, "the state folder's name is too long");
 	run->folder = folder;
-	rc = wattle_state_open(folder, &run->folder_fd, err);
-	if (rc < 0)
+	if (o->dry_run) {
+		run->folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (run->folder_fd < 0)
+			return 0;
+	} else if ((rc = wattle_state_open(folder, &run->folder_fd, err)) < 0)
 		return rc;
 	rc = wattle_state_load(run->folder_fd, &run->state, err);
-	return rc == -ENOENT ? 0 : rc < 0 ? wattle_err_wrap(err, "state folder %s", folder) : rc;
+	if (rc < 0)
+		return rc == -ENOENT ? 0 : wattle_err_wrap(err, "state folder %s", folder);
+	/* another job's progress goes on, its plan does not */
+	if (run->state.job_id != run->job_id) {
+		run->state.plan[0] = '\0';
+		run->state.planned_s = 0;
+		run->state.replans = run->state.postponed = 0;
+	}
+	return 0;
 }
 
 /* In the job's own working directory, wherever the script has gone and the state is kept: `wattle report` looks there. */
@@ -378,10 +395,20 @@ static void put_time(double utc_s)
 		fputs(text, stdout);
 }
 
-static void print_plan(const struct wattle_run *run)
+static int print_plan(const struct wattle_run *run)
 {
-	double base_s = run->course->dated ? 0 : now_s(), end_s = 0;
+	double base_s, end_s = 0;
 
+	if (!run->course) {
+		puts("no plan: the program runs with the nodes it has");
+		return 0;
+	}
+	base_s = run->course->dated ? 0 : now_s();
+	if (run->replanner && run->state.planned_s > 0 && run->state.plan[0]) {
+		fputs("plan of ", stdout);
+		put_time(run->state.planned_s);
+		printf(", %u since the job was submitted\n", run->state.replans);
+	}
 	for (size_t i = 0; i < run->course->n; i++) {
 		const struct wattle_leg *leg = &run->course->leg[i];
 
@@ -398,12 +425,14 @@ static void print_plan(const struct wattle_run *run)
 	}
 	if (!run->can_resize)
 		printf("no size will be changed: %s\n", run->why_not);
+	return 0;
 }
 
 int main(int argc, char **argv)
 {
 	struct wattle_err err = WATTLE_ERR_INIT;
 	struct wattle_course course = { 0 };
+	struct wattle_replanner replanner = { .path = "" };
 	struct wattle_run run = { .folder_fd = -1 };
 	struct options o;
 	char folder[PATH_MAX], self[PATH_MAX], measured[PATH_MAX + 32];
@@ -430,34 +459,27 @@ int main(int argc, char **argv)
 	run.pause_min_s = o.pause_min_s;
 	run.checkpointed = o.checkpointed;
 	run.quiet = o.quiet;
-	if (take_plan(&o, &run, &course, &err) < 0)
-		return fail(1, "%s", err.text);
 	run.job_id = env_number("SLURM_JOB_ID");
 	run.nodes = env_number("SLURM_NNODES");
 	if (run.job_id && run.nodes)
 		look_at_slurm(&run, o.dry_run ? 1 : SLURM_TRIES);
 	else
 		snprintf(run.why_not, sizeof(run.why_not), "this is no batch job of Slurm's");
-	if (o.dry_run) {
-		if (run.course)
-			print_plan(&run);
-		else
-			puts("no plan: the program runs with the nodes it has");
-		wattle_course_free(&course);
-		return 0;
-	}
-	if (!run.job_id || !run.nodes) {
-		wattle_course_free(&course);
+	if (!o.dry_run && (!run.job_id || !run.nodes))
 		return fail(1, "%s: run it in a batch script, or see what it would do with --dry-run", run.why_not);
-	}
-	if (open_state(&o, &run, folder, sizeof(folder), &err) < 0)
+	if (run.job_id && open_state(&o, &run, folder, sizeof(folder), &err) < 0)
 		status = fail(1, "%s", err.text);
+	else if (take_plan(&o, &run, &course, &replanner, &err) < 0)
+		status = fail(1, "%s", err.text);
+	else if (o.dry_run)
+		status = print_plan(&run);
 	else {
 		if (o.measure && place_measured(&run, measured, sizeof(measured), &err) < 0)
 			wattle_run_say(&run, "nothing is measured: %s", err.text);
 		enter(&run, &o);
 		status = wattle_follow(&run);
 	}
+	wattle_replanner_close(&replanner);
 	if (run.folder_fd >= 0)
 		close(run.folder_fd);
 	wattle_course_free(&course);

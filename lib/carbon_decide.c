@@ -350,11 +350,11 @@ static void add_step(struct wattle_plan_steps *plan, int64_t from_s, uint32_t no
 }
 
 /* False: more steps than a plan may have. */
-static bool write_steps(struct task *t, const struct wattle_plan *plan, struct wattle_plan_steps *ret)
+static bool write_steps(struct task *t, const struct wattle_plan *plan, double overhead, struct wattle_plan_steps *ret)
 {
 	double end_s = plan->entry[0].begin_s;
 
-	*ret = (struct wattle_plan_steps){ .overhead_s = t->rules->resize_overhead_s };
+	*ret = (struct wattle_plan_steps){ .overhead_s = (uint32_t) overhead };
 	for (uint32_t i = 0; i < plan->n_entries && ret->n <= WATTLE_PLAN_STEPS_MAX; i++) {
 		const struct wattle_plan_entry *e = &plan->entry[i];
 		const struct wattle_plan_config *c = &t->room->config[e->config];
@@ -372,26 +372,51 @@ static bool write_steps(struct task *t, const struct wattle_plan *plan, struct w
 	return ret->end_s > ret->step[ret->n - 1].from_s;
 }
 
+/* What the plan was made of, as far as the grant allows it. */
+static void write_sizes(const struct task *t, const struct wattle_plan_problem *problem, double rate, struct wattle_plan_steps *ret)
+{
+	ret->n_sizes = 0;
+	ret->work_s = (uint32_t) fmin(ceil(t->work_s), 1e9);
+	for (uint32_t i = 0; i < problem->n_configs && ret->n_sizes < WATTLE_PLAN_SIZES_MAX; i++) {
+		const struct wattle_plan_config *c = &problem->config[i];
+
+		if ((uint32_t) c->cap_w > t->ret->watts_w)
+			continue;
+		ret->size[ret->n_sizes++] = (struct wattle_plan_size){
+			c->nodes, (uint32_t) c->cap_w, (uint32_t) fmin(fmax(1, WATTLE_PLAN_SPEED_ONE * c->throughput_per_s / rate), 1e9),
+			(uint32_t) fmin(fmax(1, c->power_w), 4e9) };
+	}
+	if (ret->n_sizes == 0)
+		ret->work_s = 0;
+}
+
+/* As measured with the same program, else the site's guess. */
+static double overhead_s(const struct task *t)
+{
+	const struct wattle_scaling *scaling = t->facts->scaling;
+
+	return scaling && scaling->resize_s > 0 ? ceil(scaling->resize_s) : t->rules->resize_overhead_s;
+}
+
 static bool plan_scale(struct task *t)
 {
 	double horizon_s = (double) (t->latest_s - t->first_s) + fmax((double) t->limit_s, t->work_s);
 	struct wattle_plan_problem problem = {
-		.slot = t->room->slot, .config = t->room->config, .overhead_s = t->rules->resize_overhead_s,
+		.slot = t->room->slot, .config = t->room->config, .overhead_s = overhead_s(t),
 		.switches_max = t->rules->switches_max, .deadline_s = horizon_s, .quick = true,
 	};
 	struct wattle_plan plan;
+	double rate = 1;
 
 	if (t->ret->deadline_s)
 		problem.deadline_s = (double) (t->ret->deadline_s - t->rules->margin_s - t->first_s);
 	problem.n_slots = cut_slots(t, t->first_s + (int64_t) ceil(problem.deadline_s), SCALE_SLOTS_MAX);
 	for (uint32_t caps = CAPS; caps > 0; caps = caps > 1 ? 1 : 0) {
-		double rate;
-
 		problem.n_configs = make_configs(t, caps, &rate);
 		problem.work = t->work_s * rate;
 		if (!make_plan(t, &problem, WATTLE_PLAN_SCALE, &plan))
 			return false;
-		if (write_steps(t, &plan, &t->ret->plan))
+		if (write_steps(t, &plan, problem.overhead_s, &t->ret->plan))
 			break;
 		t->ret->plan.n = 0;
 	}
@@ -406,6 +431,7 @@ static bool plan_scale(struct task *t)
 	for (uint32_t i = 0; i < t->ret->plan.n; i++)
 		if (t->ret->plan.step[i].watts_w > t->ret->watts_w)
 			t->ret->watts_w = t->ret->plan.step[i].watts_w;
+	write_sizes(t, &problem, rate, &t->ret->plan);
 	t->ret->saving_pct = plan.saving_pct;
 	return true;
 }

@@ -8,6 +8,7 @@
  *    "sweep": [{"cap_w": 300, "time_s": 61.2, "energy_j": 17100}, …],          may be empty or missing; so may energy_j
  *    "set_aside": [{"cap_w", "time_s", "energy_j"}, …],       runs that were flagged as outliers and not fitted; may be missing
  *    "scaling": [{"nodes": 1, "throughput": 1757.9, "power_w": 54.8}, …],      may be missing
+ *    "resize_s": 7.3,                                         seconds that a change of nodes or a resume costs; may be missing
  *    "fit": {"form": "hyperbolic", "coef": {"a", "b", "c"},   quadratic: {"A", "B", "C", "x0": 1}
  *            "r2", "loo_error_pct", "cap_min_w", "cap_max_w", "time_min_s", "caps", "runs", "usable": true, "why": ""},
  *    "provenance": {"date", "command", "host", "class", "source", "wattle"}}   strings, any may be missing

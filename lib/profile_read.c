@@ -156,6 +156,11 @@ static int take_scaling(struct json_object *root, struct wattle_scaling *ret, st
 	int rc = take_array(root, "scaling", WATTLE_SCALING_MAX, &array, err);
 
 	ret->n = 0;
+	ret->resize_s = 0;
+	if (rc == 0)
+		rc = take_number(root, "profile", "resize_s", false, &ret->resize_s, err);
+	if (rc == 0 && !(ret->resize_s >= 0 && ret->resize_s <= WATTLE_RESIZE_MAX_S))
+		return wattle_err_set(err, ERANGE, "profile.resize_s is %g: 0 to %g seconds are taken", ret->resize_s, WATTLE_RESIZE_MAX_S);
 	for (size_t i = 0; rc == 0 && array && i < json_object_array_length(array); i++) {
 		struct json_object *o = json_object_array_get_idx(array, i);
 		struct wattle_scaling_point *p = &ret->point[ret->n++];

@@ -101,6 +101,8 @@ struct json_object *wattle_profile_json(const struct wattle_profile *profile)
 	if (profile->set_aside.n > 0)
 		json_object_object_add(o, "set_aside", sweep_json(&profile->set_aside));
 	json_object_object_add(o, "scaling", scaling_json(&profile->scaling));
+	if (profile->scaling.resize_s > 0)
+		json_object_object_add(o, "resize_s", wattle_json_new_number(profile->scaling.resize_s));
 	json_object_object_add(o, "fit", wattle_model_json(&profile->model, true, true, ""));
 	json_object_object_add(o, "provenance", provenance_json(&profile->provenance));
 	return o;

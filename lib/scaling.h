@@ -10,6 +10,7 @@
 #include "err.h"
 
 #define WATTLE_SCALING_MAX 64
+#define WATTLE_RESIZE_MAX_S 86400.0
 
 struct wattle_scaling_point {
 	uint32_t nodes;            /* >= 1 */
@@ -20,6 +21,7 @@ struct wattle_scaling_point {
 struct wattle_scaling {
 	uint32_t n;
 	struct wattle_scaling_point point[WATTLE_SCALING_MAX]; /* nodes ascending, each once */
+	double resize_s;           /* that a change of nodes or a resume costs, measured; 0: not known */
 };
 
 /* Finite, positive, ascending. -EINVAL, -ERANGE. */

@@ -71,7 +71,7 @@ static uint32_t read_values(char *text)
 
 static int run_case(char *const c[COLUMNS])
 {
-	struct wattle_scaling curve = { 3, { { 1, 1, 0 }, { 2, 1.9, 0 }, { 4, 3.4, 0 } } };
+	struct wattle_scaling curve = { .n = 3, .point = { { 1, 1, 0 }, { 2, 1.9, 0 }, { 4, 3.4, 0 } } };
 	struct wattle_forecast forecast = { .dated = true, .value = value, .room = VALUES_MAX };
 	struct wattle_carbon_facts facts = {
 		.asked = word(c[ASKED]), .now_s = NOW, .begin_s = strcmp(c[BEGIN], "-") ? NOW + seconds(c[BEGIN]) : 0,
@@ -440,7 +440,7 @@ static void test_no_memory(void)
 static void test_model(void)
 {
 	struct wattle_model model = { .form = WATTLE_FORM_HYPERBOLIC, .linear = 1, .cap_min_w = 150, .cap_max_w = 300, .r2 = 0.99, .n_caps = 5 };
-	struct wattle_scaling curve = { 2, { { 1, 1, 300 }, { 2, 1.9, 600 } } };
+	struct wattle_scaling curve = { .n = 2, .point = { { 1, 1, 300 }, { 2, 1.9, 600 } } };
 	struct trial t;
 
 	make_night(&t);
@@ -461,6 +461,13 @@ static void test_model(void)
 	CHECK_INT(t.d.mode, WATTLE_CARBON_SCALE);
 	for (uint32_t i = 0; i < t.d.plan.n; i++)
 		CU_ASSERT(t.d.plan.step[i].nodes == 0 || t.d.plan.step[i].watts_w >= 200);
+	/* what resizes cost: the site's guess, or as it was measured with the program */
+	CHECK_INT(t.d.plan.overhead_s, t.rules.resize_overhead_s);
+	CU_ASSERT(t.d.plan.n_sizes > 0 && t.d.plan.work_s > 0);
+	CHECK_INT(t.d.plan.size[0].speed, WATTLE_PLAN_SPEED_ONE);
+	curve.resize_s = 7.3;
+	decide(&t.rules, &t.facts, &t.outlook, &t.d);
+	CHECK_INT(t.d.plan.overhead_s, 8);
 	t.facts.watts_fixed = true;
 	decide(&t.rules, &t.facts, &t.outlook, &t.d);
 	CHECK_INT(t.d.watts_w, 300);
@@ -477,6 +484,9 @@ static void test_plan_text(void)
 		"v1 start=1 end=9 slots=0:0:0", "v1 start=1 end=9 slots=0:1:1,0:2:2", "v1 start=1 end=9 slots=0:1:1,3:0:5",
 		"v1 start=1 end=9 slots=0:1:1 slots=0:1:1", "v1 start=1 end=9 slots=0:1", "v1 start=1 end=9 slots=0:1:1,", "v1 start=-1 end=9 slots=0:1:1",
 		"v1 start=1 end=99999999999999999999 slots=0:1:1", "v1 start=1 end=9 slots=0:1:1x", "v1 start=1 end=9 slots=0:1000001:1",
+		"v1 start=1 end=9 slots=0:1:1 work=5", "v1 start=1 end=9 slots=0:1:1 sizes=1:1:1:1", "v1 start=1 end=9 slots=0:1:1 work=5 sizes=1:1:0:1",
+		"v1 start=1 end=9 slots=0:1:1 work=5 sizes=1:1:1", "v1 start=1 end=9 slots=0:1:1 work=5 sizes=1:1:1:1,", "v1 start=1 end=9 slots=0:1:1 work=5 sizes=",
+		"v1 start=1 end=9 slots=0:1:1 work=5 sizes=1:1:1:1:1", "v1 start=1 end=9 slots=0:1:1 work=5 sizes=1:1:1:9999999999",
 	};
 	struct wattle_plan_steps plan = { .end_s = 1000, .deadline_s = 1500, .overhead_s = 60, .n = 3,
 					  .step = { { 100, 4, 300 }, { 500, 0, 0 }, { 700, 8, 250 } } }, back;
@@ -487,6 +497,16 @@ static void test_plan_text(void)
 	CHECK_STRING(text, "v1 start=100 end=1000 deadline=1500 overhead=60 slots=0:4:300,400:0:0,600:8:250");
 	CHECK_INT(wattle_plan_text_parse("v1 new=key start=100 end=1000 deadline=1500 overhead=60 slots=0:4:300,400:0:0,600:8:250 end", &back, &err), 0);
 	CHECK_INT(back.step[2].from_s, 700);
+	CHECK_INT(back.n_sizes, 0);
+	plan.work_s = 4000;
+	plan.n_sizes = 2;
+	plan.size[0] = (struct wattle_plan_size){ 4, 300, WATTLE_PLAN_SPEED_ONE, 1200 };
+	plan.size[1] = (struct wattle_plan_size){ 8, 250, 1900000, 2000 };
+	CHECK_INT(wattle_plan_text_format(&plan, text, sizeof(text)), 0);
+	CHECK_STRING(text, "v1 start=100 end=1000 deadline=1500 overhead=60 slots=0:4:300,400:0:0,600:8:250 work=4000 sizes=4:300:1000000:1200,8:250:1900000:2000");
+	CHECK_INT(wattle_plan_text_parse(text, &back, &err), 0);
+	CHECK_INT(back.work_s, 4000);
+	CHECK_INT(back.size[1].speed, 1900000);
 	CHECK_INT(wattle_plan_text_format(&plan, text, 40), -ENOSPC);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		back.n = 77;
@@ -497,6 +517,9 @@ static void test_plan_text(void)
 	plan = (struct wattle_plan_steps){ .end_s = 253402300799, .deadline_s = 253402300799, .overhead_s = 86400, .n = WATTLE_PLAN_STEPS_MAX };
 	for (uint32_t i = 0; i < plan.n; i++)
 		plan.step[i] = (struct wattle_plan_step){ INT64_C(1763776800) + i * 100000, 1000000, 100000000 - i };
+	plan.work_s = 1000000000;
+	for (plan.n_sizes = 0; plan.n_sizes < WATTLE_PLAN_SIZES_MAX; plan.n_sizes++)
+		plan.size[plan.n_sizes] = (struct wattle_plan_size){ 1000000, 100000000, 1000000000, 4000000000 };
 	CHECK_INT(wattle_plan_text_format(&plan, text, sizeof(text)), 0);
 	CHECK_INT(wattle_plan_text_parse(text, &back, &err), 0);
 }

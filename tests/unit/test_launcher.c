@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "course.h"
@@ -11,6 +12,7 @@
 #include "handover.h"
 #include "job.h"
 #include "mpi_rounds.h"
+#include "replanner.h"
 #include "resize_size.h"
 #include "runner.h"
 #include "state.h"
@@ -163,6 +165,334 @@ static void test_choose(void)
 	CHECK_INT(choice.nodes, 1);
 	CU_ASSERT_TRUE(isinf(choice.until_s));
 	wattle_course_free(&c);
+}
+
+/* --- another plan on the way ------------------------------------------------------------------------------------------------ */
+
+/* Messages to the user, counted. */
+static unsigned said;
+
+void wattle_run_say(const struct wattle_run *run, const char *format, ...)
+{
+	(void) run;
+	(void) format;
+	said++;
+}
+
+#define T0 1800000000 /* everything below is in seconds from here; slots of 100 s */
+
+struct scene {
+	struct wattle_plan_steps plan;
+	struct wattle_forecast forecast;
+	double value[20];
+	struct wattle_state state;
+	struct wattle_replan_facts facts;
+	struct wattle_replan answer;
+};
+
+/* 1500 s of work on 1 node, at 100 W; more nodes are a little more than that much faster. Two slots dirty, two clean, and so on; the
+ * deadline is at 1500 s. In force: 4 nodes in the clean slots. At 200 s, when nothing is done yet. */
+static void set_scene(struct scene *s)
+{
+	*s = (struct scene){ .forecast = { .dated = true, .start_s = T0, .slot_s = 100, .n = 20, .room = 20 } };
+	CHECK_INT(wattle_plan_text_parse("v1 start=1800000200 end=1800000770 deadline=1800001500 overhead=10 slots=0:4:100,200:0:0,400:4:100 "
+					 "work=1500 sizes=1:100:1000000:100,2:100:2050000:200,4:100:4200000:400", &s->plan, NULL), 0);
+	for (uint32_t i = 0; i < 20; i++)
+		s->value[i] = i % 4 < 2 ? 800 : 100;
+	s->forecast.value = s->value;
+	s->state.total = 6000;
+	s->facts = (struct wattle_replan_facts){ .plan = &s->plan, .forecast = &s->forecast, .state = &s->state, .now_s = T0 + 200, .deadline_s = T0 + 1500,
+						 .nodes = 4, .min_saving_pct = 5, .switches_max = 3, .pause_min_s = 5 };
+}
+
+static const struct wattle_replan *replan_scene(struct scene *s)
+{
+	struct wattle_err err = WATTLE_ERR_INIT;
+	char text[WATTLE_PLAN_TEXT_MAX];
+
+	if (wattle_replan_make(&s->facts, &s->answer, &err) < 0)
+		CU_FAIL("no verdict");
+	/* whatever is taken can be kept and followed */
+	if (s->answer.take) {
+		struct wattle_course c;
+
+		CHECK_INT(wattle_plan_text_format(&s->answer.plan, text, sizeof(text)), 0);
+		CHECK_INT(wattle_course_take(&s->answer.plan, &c, NULL), 0);
+		wattle_course_free(&c);
+	}
+	return &s->answer;
+}
+
+/* Nodes of the answer's plan at a moment; 0: pause. */
+static uint32_t nodes_at(const struct wattle_replan *r, int64_t at_s)
+{
+	uint32_t nodes = 0;
+
+	for (uint32_t i = 0; i < r->plan.n && r->plan.step[i].from_s <= T0 + at_s; i++)
+		nodes = r->plan.step[i].nodes;
+	return nodes;
+}
+
+static void test_replan_forecast(void)
+{
+	struct scene s;
+	const struct wattle_replan *r;
+
+	/* the same forecast: what is there is as good as any */
+	set_scene(&s);
+	r = replan_scene(&s);
+	CU_ASSERT_FALSE(r->take);
+	CU_ASSERT_TRUE(r->deadline_met);
+	/* what was to be clean at 600 s is dirty, and it is clean at 900 s instead */
+	for (uint32_t i = 6; i < 8; i++)
+		s.value[i] = 900;
+	for (uint32_t i = 9; i < 12; i++)
+		s.value[i] = 50;
+	r = replan_scene(&s);
+	CU_ASSERT_TRUE(r->take);
+	CU_ASSERT_TRUE(r->deadline_met);
+	CU_ASSERT_TRUE(r->saving_pct > 30);
+	CHECK_INT(nodes_at(r, 650), 0);
+	CU_ASSERT_TRUE(nodes_at(r, 950) > 0);
+	CU_ASSERT_TRUE(r->end_s <= T0 + 1500);
+	/* the pause has become clean */
+	set_scene(&s);
+	for (uint32_t i = 4; i < 6; i++)
+		s.value[i] = 10;
+	r = replan_scene(&s);
+	CU_ASSERT_TRUE(r->take);
+	CU_ASSERT_TRUE(nodes_at(r, 450) > 0);
+}
+
+static void test_replan_progress(void)
+{
+	struct scene s;
+	const struct wattle_replan *r;
+
+	/* as fast as planned */
+	set_scene(&s);
+	s.facts.now_s = T0 + 300;
+	s.state.done = 1680;
+	wattle_state_learn(&s.state, 4, 1680, 100);
+	CU_ASSERT_FALSE(wattle_replan_departs(&s.facts));
+	CU_ASSERT_FALSE(replan_scene(&s)->take);
+	/* half as fast: the plan would end in the dirt; there is clean time before the deadline */
+	set_scene(&s);
+	s.facts.now_s = T0 + 300;
+	s.state.done = 840;
+	wattle_state_learn(&s.state, 4, 840, 100);
+	CU_ASSERT_TRUE(wattle_replan_departs(&s.facts));
+	r = replan_scene(&s);
+	CU_ASSERT_TRUE(r->deadline_met);
+	CU_ASSERT_TRUE(r->end_s > T0 + 770);
+	/* and with the deadline near, the pause must go */
+	s.facts.deadline_s = T0 + 960;
+	r = replan_scene(&s);
+	CU_ASSERT_TRUE(r->take);
+	CU_ASSERT_TRUE(r->deadline_met);
+	CU_ASSERT_TRUE(nodes_at(r, 450) > 0);
+	CHECK_HOLDS(r->why, "after the deadline");
+	/* twice as fast: done within the first stretch, or nearly */
+	set_scene(&s);
+	s.facts.now_s = T0 + 300;
+	s.state.done = 3360;
+	wattle_state_learn(&s.state, 4, 3360, 100);
+	CU_ASSERT_TRUE(wattle_replan_departs(&s.facts));
+	CU_ASSERT_TRUE(replan_scene(&s)->end_s <= T0 + 401);
+	/* nothing measured, or nothing told: the plan is believed */
+	s.state.n_rates = 0;
+	CU_ASSERT_FALSE(wattle_replan_departs(&s.facts));
+	s.state.total = 0;
+	CU_ASSERT_FALSE(wattle_replan_departs(&s.facts));
+	r = replan_scene(&s);
+	CU_ASSERT_FALSE(r->take);
+}
+
+static void test_replan_hysteresis(void)
+{
+	struct scene s;
+	const struct wattle_replan *r;
+
+	/* a little cleaner elsewhere: no reason */
+	set_scene(&s);
+	for (uint32_t i = 10; i < 12; i++)
+		s.value[i] = 97;
+	r = replan_scene(&s);
+	CU_ASSERT_FALSE(r->take);
+	/* worth it, but not soon after the last one */
+	for (uint32_t i = 10; i < 12; i++)
+		s.value[i] = 40;
+	CU_ASSERT_TRUE(replan_scene(&s)->take);
+	s.state.planned_s = T0 + 150;
+	CU_ASSERT_FALSE(replan_scene(&s)->take);
+	CHECK_HOLDS(s.answer.why, "too soon");
+	s.state.planned_s = T0 + 100;
+	CU_ASSERT_TRUE(replan_scene(&s)->take);
+	/* the more often work was put off, the more it must save */
+	CU_ASSERT_TRUE(s.answer.postpones);
+	s.state.postponed = 20;
+	CU_ASSERT_FALSE(replan_scene(&s)->take);
+	CHECK_HOLDS(s.answer.why, "less than 105.0%");
+	/* changes that cost more than they save: 10 s as planned, 150 s as measured */
+	s.state.postponed = 0;
+	s.state.planned_s = 0;
+	s.state.lost_n = 2;
+	s.state.lost_s = 300;
+	CHECK_INT(wattle_replan_overhead_s(&s.plan, &s.state), 150);
+	CU_ASSERT_FALSE(replan_scene(&s)->take);
+	CHECK_INT(wattle_replan_interval_s(&s.forecast, 150), 750);
+	CHECK_INT(wattle_replan_interval_s(&s.forecast, 10), 100);
+}
+
+static void test_replan_deadline(void)
+{
+	struct scene s;
+	const struct wattle_replan *r;
+
+	/* can't be kept: as fast as may be, without a pause, and it is said */
+	set_scene(&s);
+	s.facts.deadline_s = T0 + 400;
+	r = replan_scene(&s);
+	CU_ASSERT_TRUE(r->take);
+	CU_ASSERT_FALSE(r->deadline_met);
+	CHECK_HOLDS(r->why, "the deadline can't be kept");
+	for (int64_t at_s = 200; at_s < 490; at_s += 10)
+		CHECK_INT(nodes_at(r, at_s), 4);
+	/* nor is it made worse by one in the past, or by less and less time */
+	for (int back_s = -300; back_s < 400; back_s += 7) {
+		s.facts.deadline_s = T0 + 200 + back_s;
+		r = replan_scene(&s);
+		if (r->take)
+			CHECK_INT(nodes_at(r, 250), 4);
+	}
+	/* never beyond the sizes of the plan, in force at 1 node of 2 W, with none left to do, without a forecast for now */
+	set_scene(&s);
+	s.state.done = 6000;
+	CHECK_INT(wattle_replan_make(&s.facts, &s.answer, NULL), -EINVAL);
+	s.state.done = 0;
+	s.facts.now_s = T0 + 5000;
+	CHECK_INT(wattle_replan_make(&s.facts, &s.answer, NULL), -ERANGE);
+	s.facts.now_s = T0 + 200;
+	s.plan.n_sizes = 0;
+	CHECK_INT(wattle_replan_make(&s.facts, &s.answer, NULL), -EINVAL);
+	CU_ASSERT_FALSE(s.answer.take);
+	s.facts.forecast = NULL;
+	CHECK_INT(wattle_replan_make(&s.facts, &s.answer, NULL), -EINVAL);
+}
+
+/* Forecasts and measurements drawn by lot: no crash, a plan that can be followed, and never one that misses a deadline that the old one kept. */
+static void test_replan_random(void)
+{
+	uint64_t seed = 7;
+	struct scene s;
+
+	for (unsigned round = 0; round < 3000; round++) {
+		const struct wattle_replan *r;
+
+		set_scene(&s);
+		for (uint32_t i = 0; i < 20; i++) {
+			seed = seed * 6364136223846793005u + 1442695040888963407u;
+			s.value[i] = (double) (seed >> 40) / 16777216.0 * 1000;
+		}
+		s.facts.now_s = T0 + 200 + (double) (seed >> 33 & 255);
+		s.facts.nodes = 1u << (seed >> 41 & 1);
+		s.state.done = seed >> 20 & 4095;
+		wattle_state_learn(&s.state, 1u << (seed >> 43 & 3), 10 + (double) (seed >> 13 & 1023), 60);
+		s.state.lost_n = 1;
+		s.state.lost_s = (double) (seed >> 50 & 63);
+		s.facts.deadline_s = s.facts.now_s + (double) (seed >> 30 & 2047);
+		r = replan_scene(&s);
+		if (r->take && r->deadline_met)
+			CU_ASSERT_TRUE(r->end_s <= s.facts.deadline_s + 1);
+		for (uint32_t i = 0; r->take && i < r->plan.n; i++)
+			CU_ASSERT_TRUE(r->plan.step[i].nodes <= 4 && r->plan.step[i].watts_w <= 100);
+	}
+}
+
+/* A file in the zone's place, and whether another plan came of it. */
+static bool look_at_file(struct wattle_run *run, const char *path, const char *text, size_t len)
+{
+	int fd;
+
+	unlink(path);
+	fd = open(path, O_CREAT | O_TRUNC | O_WRONLY, 0644);
+	CU_ASSERT_TRUE(fd >= 0 && write(fd, text, len) == (ssize_t) len);
+	close(fd);
+	run->replanner->judged_s = 0;
+	return wattle_replanner_look(run, &run->state, T0 + 200);
+}
+
+static void test_replan_files(void)
+{
+	static const char *const bad[] = {
+		"", "{", "null", "[1,2,3]", "{\"zone\":\"LAB\",\"unit\":\"gCO2/kWh\",\"slot_s\":100,\"start\":1800000000,\"values\":[]}",
+		"{\"zone\":\"LAB\",\"unit\":\"gCO2/kWh\",\"slot_s\":0,\"start\":1800000000,\"values\":[1]}",
+		"{\"zone\":\"LAB\",\"unit\":\"gCO2/kWh\",\"slot_s\":100,\"start\":1800000000,\"values\":[1e999]}",
+		"{\"zone\":\"LAB\",\"unit\":\"EUR/MWh\",\"slot_s\":100,\"start\":1800000000,\"values\":[1]}",
+	};
+	static const char good[] = "{\"zone\":\"LAB\",\"signal\":\"average\",\"unit\":\"gCO2/kWh\",\"issued\":1800000000,\"slot_s\":100,"
+				   "\"start\":1800000000,\"values\":[800,800,100,100,800,800,900,900,900,50,50,50,900,900,900]}";
+	char folder[] = "/tmp/wattle-test-XXXXXX", *huge;
+	struct wattle_replanner r;
+	struct wattle_run run = { .can_resize = true, .nodes = 4, .deadline_s = T0 + 1500, .pause_min_s = 5 };
+	struct wattle_err err = WATTLE_ERR_INIT;
+	struct scene s;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
+	set_scene(&s);
+	run.state = s.state;
+	said = 0;
+	CHECK_INT(wattle_replanner_open(&r, &run, &s.plan, "/nonexistent/wattle.conf", &err), 0);
+	CHECK_INT(said, 1);
+	CU_ASSERT_PTR_EQUAL(run.course, &r.course);
+	CU_ASSERT_FALSE(wattle_replanner_look(&run, &run.state, T0 + 200));
+	snprintf(r.path, sizeof(r.path), "%s/LAB.json", folder);
+	r.stale_after_s = 3600;
+	r.min_saving_pct = 5;
+	r.switches_max = 3;
+	/* none there: said once, however often it is looked for */
+	said = 0;
+	for (int i = 0; i < 5; i++)
+		CU_ASSERT_FALSE(wattle_replanner_look(&run, &run.state, T0 + 200));
+	CHECK_INT(said, 1);
+	CU_ASSERT_FALSE(run.replans);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		said = 0;
+		CU_ASSERT_FALSE(look_at_file(&run, r.path, bad[i], strlen(bad[i])));
+		CHECK_INT(said, 1);
+		CU_ASSERT_FALSE(run.replans);
+	}
+	/* a fifo does not stop the job, nor does a file of gigabytes fill its memory */
+	unlink(r.path);
+	CHECK_INT(mkfifo(r.path, 0644), 0);
+	CU_ASSERT_FALSE(wattle_replanner_look(&run, &run.state, T0 + 200));
+	unlink(r.path);
+	huge = calloc(1, 8);
+	CU_ASSERT_FALSE(look_at_file(&run, r.path, huge, 8));
+	CHECK_INT(truncate(r.path, (off_t) 8 << 30), 0);
+	CU_ASSERT_FALSE(wattle_replanner_look(&run, &run.state, T0 + 200));
+	free(huge);
+	if (geteuid() == 0) { /* the forecast of anybody else is no forecast */
+		CU_ASSERT_TRUE(look_at_file(&run, r.path, good, strlen(good)));
+		CU_ASSERT_TRUE(run.replans);
+		CHECK_INT(run.state.replans, 1);
+		CHECK_HOLDS(run.state.plan, "v1 start=1800000200 ");
+		CHECK_INT(wattle_course_at(run.course, T0 + 650, 5).phase, WATTLE_PHASE_PAUSE);
+		/* the next run of the job goes on with it */
+		wattle_replanner_close(&r);
+		CHECK_INT(wattle_replanner_open(&r, &run, &s.plan, "/nonexistent/wattle.conf", &err), 0);
+		CHECK_INT(wattle_course_at(run.course, T0 + 650, 5).phase, WATTLE_PHASE_PAUSE);
+		/* but not with sizes that the job never was to have */
+		snprintf(run.state.plan, sizeof(run.state.plan), "v1 start=1800000200 end=1800009900 slots=0:4000:9000");
+		wattle_replanner_close(&r);
+		CHECK_INT(wattle_replanner_open(&r, &run, &s.plan, "/nonexistent/wattle.conf", &err), 0);
+		CHECK_INT(wattle_course_at(run.course, T0 + 650, 5).nodes, 4);
+	}
+	wattle_replanner_close(&r);
+	unlink(r.path);
+	snprintf(r.path, sizeof(r.path), "%s/LAB.json", folder);
+	unlink(r.path);
+	rmdir(folder);
 }
 
 /* --- what goes between processes -------------------------------------------------------------------------------------------- */
@@ -380,7 +710,7 @@ static void test_rounds(void)
 	       dear[WATTLE_ROUND_N] = { 0, 1e-6, -1, 1 }, none[WATTLE_ROUND_N] = { 0 }, broken[WATTLE_ROUND_N] = { 0, NAN, NAN, NAN };
 	/* out of step: waiting is spread over more calls, but for 50 ms at most */
 	double tight[WATTLE_ROUND_N] = { 0, 1e-6, -5e-6, 7e-3 }, uneven[WATTLE_ROUND_N] = { 0, 10e-3, -5e-6, 2e-3 },
-	       lame[WATTLE_ROUND_N] = { 0, 1, -5e-6, 0.3 };
+	       lame[WATTLE_ROUND_N] = { 0, 1, -5e-6, 0.3 }, overloaded[WATTLE_ROUND_N] = { 0, 20e-3, -12e-3, 40e-3 };
 
 	CHECK_INT(wattle_round_calls(fast), 101);
 	CHECK_INT(wattle_round_calls(slow), 1);
@@ -390,6 +720,7 @@ static void test_rounds(void)
 	CHECK_INT(wattle_round_calls(tight), WATTLE_ROUND_CALLS_MAX);
 	CHECK_INT(wattle_round_calls(uneven), 6);
 	CHECK_INT(wattle_round_calls(lame), 1);
+	CHECK_INT(wattle_round_calls(overloaded), 26); /* half a second, not 512 calls of 20 ms */
 }
 
 static const struct test tests[] = {
@@ -397,6 +728,12 @@ static const struct test tests[] = {
 	{ "the plan that was handed over", test_course_taken },
 	{ "what is no plan", test_course_refused },
 	{ "deadline before carbon", test_choose },
+	{ "a new plan: the forecast changed", test_replan_forecast },
+	{ "a new plan: slower or faster than planned", test_replan_progress },
+	{ "a new plan: only if it is worth it", test_replan_hysteresis },
+	{ "a new plan: deadline first", test_replan_deadline },
+	{ "a new plan: whatever comes", test_replan_random },
+	{ "a new plan: files that are no forecast", test_replan_files },
 	{ "words in the comment", test_handover },
 	{ "the next size", test_resize_size },
 	{ "whose hold it is", test_resize_may },

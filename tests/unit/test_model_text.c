@@ -21,7 +21,7 @@ static const char good[] = "v1 name=nbody form=hyperbolic linear=0.03 square=0.0
 
 static void test_there_and_back(void)
 {
-	struct wattle_scaling curve = { 2, { { 1, 1757.891, 54.77962 }, { 2, 3496.4, 109.805 } } }, curve_back;
+	struct wattle_scaling curve = { .n = 2, .point = { { 1, 1757.891, 54.77962 }, { 2, 3496.4, 109.805 } } }, curve_back;
 	char text[WATTLE_MODEL_TEXT_MAX], name[WATTLE_MODEL_NAME_MAX];
 	struct wattle_err err = WATTLE_ERR_INIT;
 	struct wattle_model back;

@@ -53,6 +53,27 @@ cp app.json keep.json
 gives 1 'nothing is written' "$wattle" profile fit flat.csv -o keep.json
 cmp -s app.json keep.json || fail 'a refused fit changed a profile'
 
+# what changes of size cost, from the states of wattlerun's jobs
+mkdir -p .wattle/7 .wattle/8
+echo '{"wattle_state": 1, "lost_s": 21.0, "lost_n": 3}' >.wattle/7/state.json
+echo '{"wattle_state": 1, "lost_s": 9.0, "lost_n": 1}' >.wattle/8/state.json
+echo '{"wattle_state": 1, "lost_s": 0, "lost_n": 0}' >none.json
+gives 0 '7.5 s lost in each of 4 changes of size' "$wattle" profile resize keep.json .wattle/7 .wattle/8/state.json
+cmp -s app.json keep.json || fail 'a profile was written that nobody asked for'
+"$wattle" profile resize keep.json .wattle/7 .wattle/8 --write --json >resize.json
+json resize.json 'o["resize_s"] == 7.5 and o["changes"] == 4 and o["before_s"] is None and o["written"].endswith("keep.json")'
+json keep.json 'o["resize_s"] == 7.5 and len(o["sweep"]) == 7'
+gives 0 '7.5 s before' "$wattle" profile resize keep.json .wattle/7
+gives 1 'no change of size was measured' "$wattle" profile resize keep.json none.json --write
+gives 1 "no state of wattlerun's" "$wattle" profile resize keep.json app.json --write
+gives 1 'nothere' "$wattle" profile resize keep.json nothere --write
+sed 's/"resize_s": *7.5/"resize_s": -1/' keep.json >bad.json
+gives 1 'resize_s is -1' "$wattle" profile show ./bad.json
+# plans reserve it
+printf 'hour_index,carbon_intensity\n0,100\n1,900\n2,100\n3,900\n' >day.csv
+"$wattle" plan --forecast day.csv --work 6000@1 --profile ./keep.json --within 4h --policy pause --json >plan.json
+json plan.json 'sum(s.get("overhead_s", 0) for s in o["slots"]) == 7.5'
+
 # usage
 gives 2 '--slowdown=PCT' "$wattle" profile watts app.json
 gives 2 '--slowdown=PCT' "$wattle" profile watts app.json --slowdown 5% --min-energy
