@@ -488,12 +488,12 @@ static int abandon(struct wattle_run *run, const struct leg *leg)
 
 	wattle_run_say(run, "the slurmstepd of this batch script was killed: this run of the job ends");
 	end_step(leg);
+	wattle_holder_clear(run->job_id); /* the ranks here, which nobody holds either, and the script */
 	run->state.asked_s = 0;
 	run->state.wanted_nodes = 0;
 	save(run);
 	if (run->can_resize && wait_for_slurm(run) == 0 && requeue(run, run->nodes, 0, &err) < 0)
 		wattle_run_say(run, "the job could not be requeued: %s", err.text);
-	kill(0, SIGTERM); /* the script, as its slurmstepd would have; we ourselves keep it blocked */
 	return 1;
 }
 
