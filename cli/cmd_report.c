@@ -34,8 +34,8 @@ struct part {
 	struct wattle_total total;
 	struct report_carbon carbon;
 	struct report_slowdown slowdown;
-	struct report_mpi mpi;
 	struct report_against against;
+	struct report_mpi mpi;
 };
 
 struct report {
@@ -190,8 +190,8 @@ static void print_part(const struct part *part, const struct report *report)
 	}
 	report_slowdown_print(&part->slowdown);
 	report_carbon_print(&part->carbon);
-	report_mpi_print(&part->mpi);
 	report_against_print(&part->against);
+	report_mpi_print(&part->mpi);
 	if (so_far(part))
 		printf("The job has not ended: steps that still run are not in this report%s.\n",
 		       part->records.n ? "" : ", and none has ended yet");
@@ -335,8 +335,8 @@ static struct json_object *json_part(const struct part *part)
 	put(o, "missing_nodes", list);
 	put(o, "slowdown", report_slowdown_json(&part->slowdown));
 	put(o, "carbon", report_carbon_json(&part->carbon));
-	put(o, "mpi", report_mpi_json(&part->mpi));
 	put(o, "against", report_against_json(&part->against));
+	put(o, "mpi", report_mpi_json(&part->mpi));
 	put(o, "bad_lines", json_object_new_int64(part->records.n_bad));
 	json_total(o, &part->total);
 	for (size_t i = 0; i < part->records.n; i++)
@@ -428,7 +428,7 @@ static void print_people(const struct report *report)
 
 struct arguments {
 	bool json, no_slurm;
-	const char *conf, *dir, *nodes, *carbon_dir, *baseline, *profile, *measured, *against;
+	const char *conf, *dir, *nodes, *carbon_dir, *baseline, *profile, *against, *measured;
 };
 
 /* Why there is nothing to show, and what to do. */
@@ -477,10 +477,10 @@ static int report_make(struct report *report, const struct wattle_slurm_jobs *jo
 		wattle_total_job(part->records.record, part->records.n, &part->total);
 		report_carbon_make(&report->intensity, part->job, part->records.record, part->records.n, &part->carbon);
 		report_slowdown_make(&said, &baseline, part->job, part->job->comment, &part->records, &part->total, &part->slowdown);
-		report_mpi_make(args->measured, report->slurm_known, part->job, &part->records, &part->mpi);
 		if (report_against_make(args->against, dir, args->nodes, &report->intensity, part->job, &part->records, &part->total, &part->carbon,
 					&part->against) != 0)
 			return WATTLE_EXIT_FAILED;
+		report_mpi_make(args->measured, report->slurm_known, part->job, &part->records, &part->mpi);
 		wattle_records_sort(part->records.record, part->records.n);
 		found += part->records.n;
 	}

@@ -488,12 +488,12 @@ static int abandon(struct wattle_run *run, const struct leg *leg)
 
 	wattle_run_say(run, "the slurmstepd of this batch script was killed: this run of the job ends");
 	end_step(leg);
+	wattle_holder_clear(run->job_id); /* the ranks here, which nobody holds either, and the script */
 	run->state.asked_s = 0;
 	run->state.wanted_nodes = 0;
 	save(run);
 	if (run->can_resize && wait_for_slurm(run) == 0 && requeue(run, run->nodes, 0, &err) < 0)
 		wattle_run_say(run, "the job could not be requeued: %s", err.text);
-	kill(0, SIGTERM); /* the script, as its slurmstepd would have; we ourselves keep it blocked */
 	return 1;
 }
 
@@ -526,10 +526,11 @@ static enum outcome judge(struct wattle_run *run, struct leg *leg, bool asked, u
 	int status = leg->exit_status;
 	bool heard = leg->status.asked > 0, saved = leg->status.saved > 0;
 
-	/* srun ends with 0, too, if the step could not be started; a socket of PMIx that a killed slurmstepd left behind is enough */
-	if (status == 0 && !leg->status.first_us && run->state.done < run->state.total && run->state.killed < run->restarts_max) {
+	/* srun ends with 0 or 1 if the step could not be started; a socket of PMIx that a killed slurmstepd left behind is enough */
+	if (!asked && status <= 128 && status != run->checkpointed && !leg->status.first_us && run->state.done < run->state.total &&
+	    run->state.killed < run->restarts_max) {
 		run->state.killed++;
-		wattle_run_say(run, "the program ended with 0 at %d%%, without a sign of life: started again", progress_pct(&run->state));
+		wattle_run_say(run, "the program ended with %d at %d%%, without a sign of life: started again", status, progress_pct(&run->state));
 		return GO_ON;
 	}
 	if (status == 0) {

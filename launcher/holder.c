@@ -1,12 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
 #include "holder.h"
 
+#include <dirent.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define ANCESTORS_MAX 64
+#define ENVIRON_MAX (256 * 1024) /* Slurm's own variables stand far ahead of that */
 
 /* 0 if it can't be read. */
 static pid_t parent_of(pid_t pid)
@@ -51,4 +59,41 @@ pid_t wattle_holder_find(void)
 		pid = parent_of(pid);
 	}
 	return 0;
+}
+
+static bool is_of_job(pid_t pid, const char *word, char *text)
+{
+	char path[40];
+	size_t n;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/environ", (int) pid);
+	f = fopen(path, "re");
+	if (!f)
+		return false;
+	n = fread(text, 1, ENVIRON_MAX, f);
+	fclose(f);
+	text[n] = '\0';
+	for (const char *p = text; p < text + n; p += strlen(p) + 1)
+		if (strcmp(p, word) == 0)
+			return true;
+	return false;
+}
+
+void wattle_holder_clear(uint32_t job_id)
+{
+	char word[32], *text = malloc(ENVIRON_MAX + 1);
+	DIR *proc = text ? opendir("/proc") : NULL;
+	struct dirent *entry;
+
+	snprintf(word, sizeof(word), "SLURM_JOB_ID=%u", job_id);
+	while (proc && (entry = readdir(proc))) {
+		long pid = strtol(entry->d_name, NULL, 10);
+
+		if (pid > 1 && pid != getpid() && is_own((pid_t) pid) && is_of_job((pid_t) pid, word, text))
+			kill((pid_t) pid, SIGKILL);
+	}
+	if (proc)
+		closedir(proc);
+	free(text);
 }

@@ -42,8 +42,8 @@ static void become(char **argv, pid_t parent)
 	_exit(127);
 }
 
-/* Passes on what comes until the program has ended. */
-static int attend(pid_t program, const sigset_t *set)
+/* Passes on what comes until the program has ended; *ret_passed: whether anything came. */
+static int attend(pid_t program, const sigset_t *set, bool *ret_passed)
 {
 	siginfo_t info;
 	int status, number;
@@ -52,23 +52,28 @@ static int attend(pid_t program, const sigset_t *set)
 		if (waitpid(program, &status, WNOHANG) == program)
 			return status;
 		number = sigwaitinfo(set, &info);
-		if (number > 0 && number != SIGCHLD)
+		if (number > 0 && number != SIGCHLD) {
 			kill(-program, number);
+			*ret_passed = true;
+		}
 	}
 }
 
-/* Many ranks may say so; once is enough. */
-static void note_left(void)
+/* In a file beside the status file. Many ranks may say so; once is enough. */
+static void note(const char *what, const char *text)
 {
 	const char *path = getenv(WATTLE_STATUS_ENV);
-	char left[4096];
+	char beside[4096];
 	int fd;
 
-	if (!path || (size_t) snprintf(left, sizeof(left), "%s.left", path) >= sizeof(left))
+	if (!path || (size_t) snprintf(beside, sizeof(beside), "%s.%s", path, what) >= sizeof(beside))
 		return;
-	fd = open(left, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd >= 0)
-		close(fd);
+	fd = open(beside, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return;
+	if (write(fd, text, strlen(text)) < 0)
+		fprintf(stderr, "wattlerun: %s: %s\n", beside, strerror(errno));
+	close(fd);
 }
 
 int wattle_rank_main(char **argv)
@@ -76,7 +81,9 @@ int wattle_rank_main(char **argv)
 	const int checkpointed = atoi(argv[2]);
 	const struct rlimit no_core = { 0, 0 };
 	pid_t parent = getpid(), program;
+	bool passed = false;
 	sigset_t set;
+	char text[16];
 	int status;
 
 	sigfillset(&set);
@@ -90,8 +97,12 @@ int wattle_rank_main(char **argv)
 	if (program == 0)
 		become(argv + 3, parent);
 	setpgid(program, program); /* whichever of us comes first */
-	status = attend(program, &set);
+	status = attend(program, &set, &passed);
 	if (WIFSIGNALED(status)) {
+		/* the others may fail for want of this one, and mpirun tell of them */
+		snprintf(text, sizeof(text), "%d\n", WTERMSIG(status));
+		if (!passed)
+			note("died", text);
 		setrlimit(RLIMIT_CORE, &no_core);
 		signal(WTERMSIG(status), SIG_DFL);
 		sigdelset(&set, WTERMSIG(status));
@@ -101,6 +112,6 @@ int wattle_rank_main(char **argv)
 	}
 	if (WEXITSTATUS(status) != checkpointed)
 		return WEXITSTATUS(status);
-	note_left();
+	note("left", "");
 	return 0;
 }

@@ -167,11 +167,11 @@ static void report(struct wattle_run *run, const struct wattle_replan *answer)
 {
 	struct wattle_replanner *r = run->replanner;
 	time_t end = (time_t) answer->end_s;
-	char text[16] = "?";
+	char text[16];
 	struct tm tm;
 
-	if (localtime_r(&end, &tm))
-		strftime(text, sizeof(text), "%H:%M:%S", &tm);
+	if (!localtime_r(&end, &tm) || strftime(text, sizeof(text), "%H:%M:%S", &tm) == 0)
+		snprintf(text, sizeof(text), "?");
 	if (answer->take)
 		wattle_run_say(run, "new plan, the work ends %s: %s", text, answer->why);
 	else if (!answer->deadline_met && !r->late_said)

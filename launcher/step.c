@@ -85,12 +85,29 @@ static bool beside(const struct wattle_step *step, const char *what)
 	return access(path, F_OK) == 0;
 }
 
+/* The signal that a rank of mpirun's died of, by nobody that we or mpirun know of. 0: none. */
+static int died_of(const struct wattle_step *step)
+{
+	char path[sizeof(step->status_path) + 8], text[16] = "";
+	cleanup_close int fd = -1;
+	int number;
+
+	snprintf(path, sizeof(path), "%s.died", step->status_path);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) < 1)
+		return 0;
+	number = atoi(text);
+	return number > 0 && number < 128 ? number : 0;
+}
+
 int wattle_step_exit(const struct wattle_step *step, int status, int checkpointed)
 {
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 
 	/* mpirun was told 0, see wattle_rank_main */
-	return code == 0 && step->mpirun && beside(step, "left") ? checkpointed : code;
+	if (code == 0)
+		return step->mpirun && beside(step, "left") ? checkpointed : 0;
+	return step->mpirun && died_of(step) ? 128 + died_of(step) : code;
 }
 
 int wattle_step_ask(const struct wattle_step *step, uint32_t job_id, int signal, bool event, enum wattle_asked *ret, struct wattle_err *err)
@@ -125,5 +142,7 @@ void wattle_step_forget(const struct wattle_step *step)
 	snprintf(path, sizeof(path), "%s.saved", step->status_path);
 	unlink(path);
 	snprintf(path, sizeof(path), "%s.left", step->status_path);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s.died", step->status_path);
 	unlink(path);
 }

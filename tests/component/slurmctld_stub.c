@@ -390,7 +390,7 @@ void stub_job_desc_init(job_desc_msg_t *d)
 	d->ntasks_per_socket = d->ntasks_per_core = d->ntasks_per_board = d->sockets_per_node = NO_VAL16;
 	d->cores_per_socket = d->threads_per_core = d->core_spec = d->plane_size = NO_VAL16;
 	d->pn_min_memory = NO_VAL64;
-	d->het_job_offset = d->time_limit = NO_VAL;
+	d->het_job_offset = d->time_limit = d->time_min = NO_VAL;
 	d->requeue = NO_VAL16;
 }
 

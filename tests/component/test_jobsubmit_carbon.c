@@ -278,13 +278,21 @@ static void test_scale(void)
 	CHECK_INT(s.desc.max_nodes, plan.step[0].nodes);
 	CHECK_INT(s.desc.requeue, 1);
 	CHECK_INT(s.desc.open_mode, OPEN_MODE_APPEND);
-	CHECK_INT(s.desc.time_min, s.desc.deadline ? 1 : NO_VAL);
+	CHECK_INT(s.desc.time_min, NO_VAL);
 	CHECK_STRING(s.desc.licenses, "power:300");
 	read_grant(&s, &grant);
 	CHECK_INT(grant.carbon, WATTLE_CARBON_SCALE);
 	CHECK_INT(grant.nodes_min, 1);
 	CHECK_INT(grant.nodes_max, 4);
 	CHECK_HOLDS(s.message, "for wattlerun");
+	end(&s);
+
+	begin(&s, "scale"); /* Slurm would end it once requeued, but for a least time */
+	s.desc.time_limit = 150;
+	s.desc.deadline = now + 7 * 3600 - 60;
+	submit(&s);
+	CHECK_HOLDS(s.message, "for wattlerun");
+	CHECK_INT(s.desc.time_min, 1);
 	end(&s);
 
 	put_evening();

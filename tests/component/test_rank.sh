@@ -27,7 +27,9 @@ gives 3 "${rank[@]}" sh -c 'exit 3'
 [[ ! -e status.left ]] || fail "3 is not 'checkpointed'"
 gives 0 "${rank[@]}" sh -c 'exit 85'
 [[ -e status.left ]] || fail "nothing says that it has checkpointed"
+[[ ! -e status.died ]] || fail "nothing has died"
 gives 137 "${rank[@]}" sh -c 'kill -9 $$'
+[[ $(<status.died) == 9 ]] || fail "nothing says what it died of"
 gives 139 "${rank[@]}" sh -c 'kill -SEGV $$'
 gives 127 "${rank[@]}" ./no-such-program
 grep -q "can't run ./no-such-program" err || fail "unsaid"
@@ -49,7 +51,7 @@ trap 'exit 85' TERM
 : >ready
 while :; do sleep 0.05; done
 S
-rm -f status.left
+rm -f status.left status.died
 setsid "${rank[@]}" bash count.sh &
 for ((i = 0; i < 200; i++)); do [[ ! -e ready ]] || break; sleep 0.05; done
 kill -USR1 -- -$!
@@ -58,7 +60,14 @@ sleep 0.3
 [[ $(<counted) == 1 ]] || fail "it came $(<counted) times"
 kill -TERM $!
 wait $! || fail "exit status $?"
-[[ -e status.left ]] || fail "not taken for checkpointed"
+[[ -e status.left && ! -e status.died ]] || fail "not taken for checkpointed"
+rm ready
+"${rank[@]}" sh -c ': >ready; exec sleep 1000' &
+for ((i = 0; i < 200; i++)); do [[ ! -e ready ]] || break; sleep 0.05; done
+kill -TERM $!
+rc=0
+wait $! || rc=$?
+[[ $rc == 143 && ! -e status.died ]] || fail "told to end: $rc"
 
 echo "the program does not outlive it; a preload is the program's alone"
 "${rank[@]}" sleep 1000 &

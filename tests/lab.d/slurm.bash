@@ -105,10 +105,8 @@ slurmd_start() {
 
 # What wattle-resize.timer does, at shorter intervals.
 sweep_start() {
-    # shellcheck disable=SC2016
-    host_do ctl sh -c '! [ -x /usr/libexec/wattle/wattle-resize ] || pgrep -f "^sh -c .*resize --sweep" >/dev/null ||
-        setsid -f setpriv --reuid slurm --regid slurm --init-groups sh -c "while sleep 5; do /usr/libexec/wattle/wattle-resize --sweep; done" \
-            >>/var/log/slurm/wattle-resize.log 2>&1' </dev/null
+    host_do ctl sh -c '[ ! -x /usr/libexec/wattle/wattle-resize ] || setsid -f setpriv --reuid slurm --regid slurm --init-groups \
+        sh -c "while sleep 5; do /usr/libexec/wattle/wattle-resize --sweep; done" >/var/log/slurm/wattle-resize.log 2>&1' </dev/null
 }
 
 # Every node of the lab idle, as slurmctld sees them.

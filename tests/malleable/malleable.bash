@@ -47,7 +47,7 @@ plan() {
 }
 
 # job CASE SBATCH-ARG… -- WATTLERUN-ARG…: submits it; its id is then in $mall/CASE.id. Without a PROGRAM of its own after another "--" it is
-# the stencil. PREAMBLE: a line of the script, before wattlerun.
+# the stencil. LINGERS: until the gate is open its script does not end by itself; Slurm has to kill it.
 job() {
     local name=$1 args=() words program="../stencil $SIDE $STEPS ck 1 gate"
     shift
@@ -60,9 +60,10 @@ job() {
     as alice sh -c "mkdir -p mall/$name && cat >mall/$name/script" <<JOB
 #!/bin/bash
 cd mall/$name || exit
-${PREAMBLE-}
 export OMPI_MCA_mpi_yield_when_idle=1 # ranks that wait would use up their node's share of the CPU
-exec wattlerun --state st --min-pause 2s$words $program
+${LINGERS:+trap '' TERM}
+wattlerun --state st --min-pause 2s$words $program ${LINGERS:-|| exit}
+${LINGERS:+[[ -e gate ]] || sleep 60}
 JOB
     as alice sbatch --parsable -J "$name" -o "mall/$name/out" --open-mode=append --power=200 "${args[@]}" "mall/$name/script" 2>/dev/null \
         >"$BATS_TEST_TMPDIR/$name"
@@ -95,10 +96,13 @@ did() {
     [[ $is == "$n" ]] || { echo "$1: its last run did $is steps, wanted $n" >&2 && return 1; }
 }
 
-# Slurm waits two minutes before it runs a requeued job again; an administrator may set another begin.
+# Slurm waits two minutes before it runs a requeued job again; an administrator may set another begin, but slurmd refuses a job within two
+# seconds of its end.
 hurries() {
-    lab on ctl -- scontrol update jobid="$(id "$1")" starttime=now 2>/dev/null || true
-    is "$1" RUNNING
+    local at=$BATS_TEST_TMPDIR/$1.at
+    is "$1" PENDING && [[ ! -e $at ]] && echo $((EPOCHSECONDS + 3)) >"$at"
+    [[ ! -e $at ]] || lab on ctl -- scontrol update jobid="$(id "$1")" starttime="uts$(<"$at")" 2>/dev/null || true
+    is "$1" RUNNING || job_gone "$(id "$1")"
 }
 
 # --- what dies ---------------------------------------------------------------------------------------------------------------

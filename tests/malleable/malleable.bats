@@ -39,18 +39,21 @@ teardown() {
 charged() { [[ $(power_used) == "$1" ]]; }
 
 @test "watts alone change: the cap moves on every node within a second, no process is restarted" {
-    local node pids base slot w
+    local node pids base slot w notes=()
     as alice mkdir -p mall/watts
     as alice sh -c 'cat >mall/watts/plan' <<<'{"slot_s":6,"slots":[{"t":0,"nodes":3,"cap_w":180},{"t":1,"nodes":3,"cap_w":140},{"t":2,"nodes":3,"cap_w":160},{"t":3,"nodes":3,"cap_w":160}]}'
     job watts -N3 -w n1,n2,n3 --
     until_true 30 caps_are 60 n1 n2 n3
-    for node in n1 n2 n3; do note_caps "$node" & done 3>&-
+    for node in n1 n2 n3; do
+        note_caps "$node" 3>&- &
+        notes+=($!)
+    done
     until_true 20 at_gate watts 1
     pids=$(pids_of stencil)
     base=$(as alice sed -n 's/.*"first_start_s": *\([0-9.]*\).*/\1/p' mall/watts/st/state.json)
     until_true 30 caps_are 40 n1 n2 n3
     until_true 30 caps_are 50 n1 n2 n3
-    wait
+    wait "${notes[@]}"
     # by the nodes' own look at their limits
     for node in n1 n2 n3; do
         for slot in 1 2; do

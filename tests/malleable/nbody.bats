@@ -40,6 +40,8 @@ teardown() {
 # What squeue shows where the job is running.
 sizes_of() { as alice grep -o 'step [0-9]* on [0-9]*' "mall/$1" | cut -d' ' -f4 | paste -sd' '; }
 
+no_lease() { ! lab on "$1" -- wattle lease list --json | grep -q "\"job_id\": *$2\b"; }
+
 # watch_charges ID: what slurmctld says is charged, beside the nodes of the job, until it has ended; each pair once.
 watch_charges() {
     local state nodes used
@@ -84,9 +86,9 @@ watch_charges() {
 
     # 200 W for each node while it runs, nothing while it waits; the end of a run is a moment in between
     [[ $charges == *"RUNNING 4 800"* && $charges == *" 0"* ]]
-    ! grep -E 'RUNNING' <<<"$charges" | awk '$4 != 200 * $3 { bad = 1 } END { exit !bad }'
+    awk '$2 == "RUNNING" && $4 != 200 * $3 { bad = 1 } END { exit bad }' <<<"$charges"
     [[ $(power_used) == 0 ]]
-    for node in n1 n2 n3 n4; do [[ -z $(lab on "$node" -- wattle lease list --json | grep -o "\"job_id\": *$id\b") ]]; done
+    for node in n1 n2 n3 n4; do no_lease "$node" "$id"; done
 
     # joules from the nodes' counters, grams by the forecast that both are reckoned with
     as alice wattle report "$id" --against="$once" >&2

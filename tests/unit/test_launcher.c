@@ -380,6 +380,32 @@ static void test_replan_deadline(void)
 	CHECK_INT(wattle_replan_make(&s.facts, &s.answer, NULL), -EINVAL);
 }
 
+/* Time without progress counts, also that of the change that leads to the new plan. */
+static void test_replan_cost(void)
+{
+	struct scene s;
+	const struct wattle_replan *r;
+
+	set_scene(&s);
+	for (uint32_t i = 0; i < 20; i++)
+		s.value[i] = 100;
+	/* on from 1 node to 4: 1500 / 4.2 s of work, and 40 s */
+	CHECK_INT(wattle_plan_text_parse("v1 start=1800000100 end=1800001400 slots=0:4:100 work=1500 sizes=1:100:1000000:100,4:100:4200000:400", &s.plan, NULL), 0);
+	s.facts.nodes = 1;
+	s.state.lost_n = 1;
+	s.state.lost_s = 40;
+	r = replan_scene(&s);
+	CU_ASSERT_FALSE(r->take);
+	CU_ASSERT_TRUE(fabs(r->end_s - (T0 + 200 + 40 + 1500 / 4.2)) < 2);
+	/* 1 node would be too late: the plan that takes its place has room for its own change */
+	CHECK_INT(wattle_plan_text_parse("v1 start=1800000100 end=1800001400 slots=0:1:100 work=1500 sizes=1:100:1000000:100,4:100:4200000:400", &s.plan, NULL), 0);
+	s.facts.deadline_s = T0 + 800;
+	r = replan_scene(&s);
+	CU_ASSERT_TRUE(r->take);
+	CU_ASSERT_TRUE(r->deadline_met);
+	CU_ASSERT_TRUE((double) r->plan.end_s > r->end_s - 2);
+}
+
 /* Forecasts and measurements drawn by lot: no crash, a plan that can be followed, and never one that misses a deadline that the old one kept. */
 static void test_replan_random(void)
 {
@@ -732,6 +758,7 @@ static const struct test tests[] = {
 	{ "a new plan: slower or faster than planned", test_replan_progress },
 	{ "a new plan: only if it is worth it", test_replan_hysteresis },
 	{ "a new plan: deadline first", test_replan_deadline },
+	{ "a new plan: what changes cost", test_replan_cost },
 	{ "a new plan: whatever comes", test_replan_random },
 	{ "a new plan: files that are no forecast", test_replan_files },
 	{ "words in the comment", test_handover },
