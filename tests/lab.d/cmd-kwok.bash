@@ -25,7 +25,7 @@ kwok_begin() {
     local m=$1/manifests
     ln -sf "$1/kwok" "$LAB_STATE/bin/"
     kubectl_do apply --server-side -f "$m/crd/bases/kwok.x-k8s.io_stages.yaml"
-    kubectl_do wait --for condition=Established --timeout 60s crd/stages.kwok.x-k8s.io
+    crds_wait
     kubectl_do apply --server-side -f "$m/stage/node/fast/node-initialize.yaml" -f "$m/stage/node/heartbeat-with-lease/node-heartbeat-with-lease.yaml" \
         -f "$m/stage/pod/fast/pod-ready.yaml" -f "$m/stage/pod/fast/pod-delete.yaml" -f "$m/stage/pod/general/pod-complete.yaml"
     k8s_start kctl kwok
