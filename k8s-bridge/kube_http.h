@@ -63,6 +63,7 @@ struct wattle_kube_call {
 	const char *body;         /* copied; NULL: none */
 	uint32_t tries;           /* 0: WATTLE_KUBE_TRIES */
 	uint32_t timeout_s;       /* of one try; 0: WATTLE_KUBE_TIMEOUT_S */
+	void (*drop)(void *arg);  /* called instead of done if the request ends by wattle_kube_cancel or _close; may be NULL */
 	bool urgent;              /* goes before all that waits, and beyond WATTLE_KUBE_INFLIGHT_MAX: leases */
 };
 

@@ -32,6 +32,7 @@ struct wattle_kube_watch_spec {
 	/* Something does not work: text, one line, told when it begins or changes; "" when it is over. May be NULL. */
 	void (*trouble)(void *arg, const char *text);
 	void *arg;
+	uint32_t silent_s; /* a watch that is quiet for so long is begun anew; 0: 120 */
 };
 
 struct wattle_kube_watch_stats {
