@@ -48,12 +48,13 @@ struct wattle_mpijob {
 	char uid[64];                        /* "": not yet */
 	char queue[64];                      /* of Kueue, "": none named */
 	char container[64];                  /* the worker's first */
-	char qos[64], carried[8], said[256]; /* what submission points to */
+	char qos[64], said[256], resource[WATTLE_K8S_NAME_MAX + 16]; /* what submission points to */
 	bool kueue;                          /* Kueue owns suspend */
 	bool suspended;                      /* .spec.runPolicy.suspend */
 	bool gated;                          /* our gate stands in Kueue's list */
 	bool clean_pods;                     /* cleanPodPolicy ends workers with the job: Running or All */
-	bool clean_said;                     /* it says None, in words */
+	bool clean_all;                      /* … All */
+	bool suspend_said;                   /* suspend stands there, either way */
 	bool silent;                         /* no annotation of ours: charged the default */
 	uint32_t replicas;                   /* workers said, 1 if none were */
 	uint32_t watts_w;                    /* that stand on the worker's first container now; 0: none */
@@ -61,7 +62,7 @@ struct wattle_mpijob {
 	struct wattle_grant grant;           /* as annotated; watts_w 0: none, or a bad one. Its annotation is the user's to forge: not believed */
 	char warning[256];                   /* for the user: an annotation wattle.hpc/… that is none; "" if all is well */
 	const struct wattle_class *classes[WATTLE_CLASSES_MAX]; /* what submission.facts points to */
-	uint32_t n_nodes;                    /* eligible ones seen */
+	uint32_t n_powered;                  /* eligible nodes that show watts */
 	struct wattle_submission submission; /* points into this struct: not to be copied by value */
 };
 

@@ -5,7 +5,7 @@
 /* A ruling in Kubernetes' words: as JSON Patch for admission, as an apply configuration for server-side apply.
  *
  *   watts          requests and limits of the workers' first container, under the site's resource; none on the launcher
- *   annotations    decision, grant, asked; of a put-off job start, of a scaled one plan. Those of ours that don't apply go
+ *   annotations    decision, grant, asked; of a job that carbon decided on start, of a scaled one plan. Those of ours that don't apply go
  *   cleanPodPolicy Running, where nothing or None was said: else workers run for ever and caps never come back
  *   replicas       what a scaled job begins with
  *   start          under Kueue its gate, at creation alone; else suspend, where the user did not say it himself
@@ -28,13 +28,13 @@ enum wattle_mutate_part {
 	WATTLE_MUTATE_RELEASE = 16 /* suspend: false */
 };
 
-/* The object that says no more than these parts: apiVersion, kind, name, namespace and what of `parts` (or'ed) this job is due. suspend is never
+/* `object` is what is there. The object that says no more than these parts: apiVersion, kind, name, namespace and what of `parts` (or'ed) this job is due. suspend is never
  * in it where Kueue owns it. Whatever we applied before and is left out now, the server takes away: with one field manager for all, always
  * name everything that should stay. NULL: out of memory. */
-struct json_object *wattle_mutate_apply(const struct wattle_mpijob *job, const struct wattle_ruling *ruling, const struct wattle_k8s_site *site,
-					unsigned parts);
+struct json_object *wattle_mutate_apply(struct json_object *object, const struct wattle_mpijob *job, const struct wattle_ruling *ruling,
+					const struct wattle_k8s_site *site, unsigned parts);
 
-/* Does it stand in `object` already, so that nothing needs to be sent? (HOLD and RELEASE are not looked at.) */
+/* Does all of it stand in `object` already, so that nothing needs to be sent? (HOLD and RELEASE are not looked at.) */
 bool wattle_mutate_done(struct json_object *object, const struct wattle_mpijob *job, const struct wattle_ruling *ruling,
 			const struct wattle_k8s_site *site);
 

@@ -27,9 +27,9 @@ size_t wattle_nodes_count(const struct wattle_nodes *nodes);
 uint64_t wattle_nodes_watts(const struct wattle_nodes *nodes, const char *name);
 
 /* The classes of the nodes that a pod of this spec may land on: its nodeSelector matches, no taint NoSchedule or NoExecute that it does not
- * tolerate, not unschedulable. Each class once, in the site's order, at most WATTLE_CLASSES_MAX. Returns how many; *ret_nodes: nodes among
- * them. Affinities are not looked at. pod_spec may be anything. */
+ * tolerate, not unschedulable. Each class once, in the site's order, at most WATTLE_CLASSES_MAX. Returns how many; *ret_powered: how many of
+ * those nodes show watts. Affinities are not looked at. pod_spec may be anything. */
 uint32_t wattle_nodes_classes(const struct wattle_nodes *nodes, const struct wattle_siteconf *site, struct json_object *pod_spec,
-			      const struct wattle_class *ret[WATTLE_CLASSES_MAX], uint32_t *ret_nodes);
+			      const struct wattle_class *ret[WATTLE_CLASSES_MAX], uint32_t *ret_powered);
 
 #endif
