@@ -27,7 +27,6 @@
 #include "stamp.h"
 
 #define BRIDGE_NAME "wattle-bridge"
-#define BRIDGE_HELD "wattle.hpc/held" /* stands on what we suspended, and why: "start", "refused", "watts"; what others suspend is theirs */
 
 /* Upper bounds of the histogram of the time from an event to the end of what it led to, seconds. */
 #define BRIDGE_BUCKETS { 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30 }
@@ -70,6 +69,9 @@ struct bridge {
 	struct event *tick;
 	struct bridge_counts counts;
 	struct bridge_status *status;
+	struct wattle_admission *admission;
+	uint64_t reviews[4];           /* by enum wattle_review_kind */
+	double reviews_s;
 	struct wattle_mpijob job;      /* large: what is being looked at */
 	struct wattle_ruling ruling;
 	uint32_t busy;                 /* jobs with a request on its way */

@@ -314,7 +314,7 @@ static void hold(struct job *job, struct json_object *object, const char *reason
 	apply = wattle_mutate_apply(object, &bridge->job, &bridge->ruling, &bridge->site, WATTLE_MUTATE_HOLD);
 	if (apply) {
 		guard(job, apply);
-		json_object_object_add(add_object(wattle_dig(apply, json_type_object, "metadata", NULL), "annotations"), BRIDGE_HELD,
+		json_object_object_add(add_object(wattle_dig(apply, json_type_object, "metadata", NULL), "annotations"), WATTLE_ANNOTATION_HELD,
 				       json_object_new_string(reason));
 	}
 	/* a user's "suspend: false" can't be told from the default that the API server writes there */
@@ -386,7 +386,7 @@ static void release(struct job *job, struct json_object *object)
 		return;
 	}
 	patch = patch_new(object, &meta);
-	json_object_object_add(add_object(meta, "annotations"), BRIDGE_HELD, NULL);
+	json_object_object_add(add_object(meta, "annotations"), WATTLE_ANNOTATION_HELD, NULL);
 	json_object_object_add(add_object(add_object(patch, "spec"), "runPolicy"), "suspend", json_object_new_boolean(false));
 	send_step(job, STEP_RELEASE, "PATCH", "?fieldManager=" MANAGER_HOLD, WATTLE_KUBE_MERGE, patch);
 }
@@ -405,7 +405,7 @@ static void forget(struct job *job, struct json_object *object)
 	if (!may(job, STEP_FORGET, ""))
 		return;
 	patch = patch_new(object, &meta);
-	json_object_object_add(add_object(meta, "annotations"), BRIDGE_HELD, NULL);
+	json_object_object_add(add_object(meta, "annotations"), WATTLE_ANNOTATION_HELD, NULL);
 	send_step(job, STEP_FORGET, "PATCH", "?fieldManager=" MANAGER_HOLD, WATTLE_KUBE_MERGE, patch);
 }
 
@@ -423,7 +423,7 @@ static void nothing_to_do(struct job *job)
 static void look_granted(struct job *job, struct json_object *object, int64_t now_s)
 {
 	const struct wattle_mpijob *mpijob = &job->bridge->job;
-	bool held = annotation(object, BRIDGE_HELD)[0] != '\0', waits;
+	bool held = annotation(object, WATTLE_ANNOTATION_HELD)[0] != '\0', waits;
 	uint32_t size = first_size(object);
 	int64_t start_s = 0;
 
