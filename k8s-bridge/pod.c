@@ -203,6 +203,17 @@ static void take_job(struct json_object *labels, struct wattle_pod *pod)
 		pod->index = number;
 }
 
+static void take_owner(struct json_object *owners, struct wattle_pod *pod)
+{
+	for (size_t i = 0; i < length_of(owners); i++) {
+		struct json_object *owner = json_object_array_get_idx(owners, i);
+		const char *uid = text_of(owner, "uid");
+
+		if (json_object_get_boolean(member(owner, "controller")) && lease_pod_named(uid, pod->name))
+			snprintf(pod->owner, sizeof(pod->owner), "%s", uid);
+	}
+}
+
 int wattle_pod_parse(struct json_object *object, struct wattle_pod *ret, struct wattle_err *err)
 {
 	struct json_object *metadata = member(object, "metadata"), *spec = member(object, "spec"), *status = member(object, "status");
@@ -229,6 +240,8 @@ int wattle_pod_parse(struct json_object *object, struct wattle_pod *ret, struct 
 	take_statuses(member(status, "ephemeralContainerStatuses"), 0, &pod);
 	pod.ends = begun && strcmp(text_of(spec, "restartPolicy"), "Never") == 0;
 	take_job(member(metadata, "labels"), &pod);
+	take_owner(member(metadata, "ownerReferences"), &pod);
+	snprintf(pod.node, sizeof(pod.node), "%s", text_of(spec, "nodeName"));
 	*ret = pod;
 	return 0;
 }

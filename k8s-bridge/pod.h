@@ -25,6 +25,7 @@ enum wattle_pod_phase { WATTLE_POD_PENDING, WATTLE_POD_RUNNING, WATTLE_POD_SUCCE
 
 struct wattle_pod {
 	char uid[WATTLE_POD_UID_MAX], name[WATTLE_POD_NAME_MAX]; /* "NAMESPACE/NAME" */
+	char node[254], owner[WATTLE_POD_UID_MAX]; /* owner: UID of its controller, "": none */
 	uint32_t allocated_w;      /* as the scheduler counted them; 0: none */
 	struct wattle_grant grant; /* as annotated; watts_w 0: none, or refused */
 	char refused[200];         /* "": nothing; else one line: what of the annotation was refused, and why */
