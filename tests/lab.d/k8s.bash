@@ -1,0 +1,62 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The lab's Kubernetes, whole and real: what `up --k8s` does.
+
+for part in pki control knode images add-ons; do
+    # shellcheck source=/dev/null
+    . "$LAB_D/k8s/$part.bash"
+done
+
+K8S_PROGRAMS=(etcd kube containerd)
+
+# Programs and images, into the cache. Sets K8S_DIR, where each program's folder is.
+k8s_prepare() {
+    local name dir out
+    [[ ! -e /sys/fs/cgroup/cgroup.controllers ]] || die "up --k8s: nodes of Kubernetes need the controllers of cgroup v1, and this machine has cgroup v2 alone"
+    declare -gA K8S_DIR=()
+    # What has been built is found at once, even while something else is being built.
+    out=$(WATTLE_LAB_CACHE=$LAB_CACHE "$LAB_D/k8s/build" "${K8S_PROGRAMS[@]}") || die "Kubernetes could not be built"
+    while read -r name dir; do K8S_DIR[$name]=$dir; done <<<"$out"
+    images_prepare
+}
+
+# Into the layer that all hosts share: the programs, as links into the cache.
+k8s_layer() {
+    local dir file bin=$LAB_STATE/layer/usr/local/bin
+    mkdir -p "$bin" "$LAB_STATE/shared/root/.kube"
+    ln -s layer/usr/local/bin "$LAB_STATE/bin"
+    for dir in "${K8S_DIR[@]}"; do
+        for file in "$dir"/*; do
+            [[ ! -x $file || -d $file ]] || ln -s "$file" "$bin/"
+        done
+    done
+    pki_create
+    install -m 600 "$LAB_STATE/pki/admin.conf" "$LAB_STATE/shared/root/.kube/config"
+    images_layer
+}
+
+# Before the hosts boot: the programs and what is on their disks.
+k8s_create() {
+    local node
+    k8s_layer
+    control_create
+    for node in $(knode_names); do knode_create "$node"; done
+}
+
+k8s_version() { readlink "$LAB_STATE/bin/kube" | sed 's,.*/kube-\(v[0-9.]*\).*,\1,'; }
+
+# Hosts are up; brings up the cluster.
+k8s_up() {
+    local node jobs=()
+    for node in $(knode_names); do
+        containerd_start "$node" &
+        jobs+=($!)
+    done
+    apiserver_up
+    for_all "${jobs[@]}"
+    for node in $(knode_names); do kubelet_start "$node"; done
+    for name in controller-manager scheduler; do k8s_start kctl $name; done
+:
+    LAB_LOG=$LAB_STATE/hosts/k1/upper/var/log/kubernetes/kubelet.log
+    wait_for 180 "not all nodes are Ready: $(kubectl_do get nodes 2>&1 | tr -s ' \n' ' ;')" knodes_ready
+}
