@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <gnutls/gnutls.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -295,6 +296,20 @@ static char *read_pem(const char *path, struct wattle_err *err)
 	return kept;
 }
 
+static int check_pair(const char *cert, const char *key, struct wattle_err *err)
+{
+	const gnutls_datum_t cert_pem = { (unsigned char *) (uintptr_t) cert, (unsigned) strlen(cert) };
+	const gnutls_datum_t key_pem = { (unsigned char *) (uintptr_t) key, (unsigned) strlen(key) };
+	gnutls_certificate_credentials_t credentials;
+	int rc = gnutls_certificate_allocate_credentials(&credentials);
+
+	if (rc < 0)
+		return wattle_err_set(err, ENOMEM, "out of memory");
+	rc = gnutls_certificate_set_x509_key_mem2(credentials, &cert_pem, &key_pem, GNUTLS_X509_FMT_PEM, NULL, 0);
+	gnutls_certificate_free_credentials(credentials);
+	return rc < 0 ? wattle_err_set(err, EINVAL, "%s", gnutls_strerror(rc)) : 0;
+}
+
 static struct server *server_of_files(struct wattle_admission *admission, struct wattle_err *err)
 {
 	cleanup_free char *cert = read_pem(admission->cert_file, err), *key = cert ? read_pem(admission->key_file, err) : NULL;
@@ -303,10 +318,14 @@ static struct server *server_of_files(struct wattle_admission *admission, struct
 
 	if (!cert || !key)
 		return NULL;
+	if (check_pair(cert, key, err) < 0) {
+		wattle_err_wrap(err, "%s and %s are no certificate and its own key", admission->cert_file, admission->key_file);
+		return NULL;
+	}
 	cert = key = NULL;
 	server = server_new(admission, c, k);
 	if (!server)
-		wattle_err_set(err, EINVAL, "no server with %s and %s: are they a certificate and its own key?", admission->cert_file, admission->key_file);
+		wattle_err_set(err, ENOMEM, "no server could be started with %s", admission->cert_file);
 	return server;
 }
 

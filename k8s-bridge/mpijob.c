@@ -404,7 +404,7 @@ int wattle_mpijob_read(struct json_object *object, const struct wattle_k8s_site 
 	memset(ret, 0, sizeof(*ret));
 	ret->silent = true;
 	ret->replicas = 1;
-	if (strcmp(wattle_dig_text(object, "kind"), "MPIJob") != 0)
+	if (strcmp(wattle_dig_text(object, "kind"), "MPIJob") != 0 || !wattle_dig(object, json_type_object, "metadata", NULL))
 		return wattle_err_set(err, EPROTO, "this is no MPIJob");
 	read_identity(&reading);
 	words_rc = read_annotations(&reading);
