@@ -3,6 +3,7 @@
  * One request at a time for each job. Nothing is remembered that decides anything: steps repeat harmlessly, whoever takes them.
  *
  *     not decided ──► running already, young: hold ──► words and watts ──► size, while it is held ──► its start ──► release, or Kueue's gate
+ *     a scaled job at the end of a slot ──► told to checkpoint ──► hold ──► size ──► release
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -32,10 +33,12 @@
 #define BUSY_MAX 256    /* jobs with a request on its way */
 #define ROW_MAX 8       /* steps in a row that changed nothing that lasts: somebody undoes them */
 #define ROW_PAUSE_S 60.0
+#define CHECKPOINT_S 60 /* a program is told so long before it is stopped, or as long as the plan reckons with if that is less */
 
-enum step { STEP_NONE, STEP_LOOK, STEP_HOLD, STEP_DECIDE, STEP_SIZE, STEP_RELEASE, STEP_UNGATE, STEP_FORGET };
+enum step { STEP_NONE, STEP_LOOK, STEP_HOLD, STEP_DECIDE, STEP_SIZE, STEP_RELEASE, STEP_UNGATE, STEP_FORGET, STEP_WARN };
 
-static const char *const step_says[] = { "", "look", "be suspended until it has its watts", "get", "be resized to", "be started", "be ungated", "be left to who started it" };
+static const char *const step_says[] = { "", "look", "be suspended", "get", "be resized to", "be started", "be ungated",
+					  "be left to who started it", "be told to checkpoint" };
 
 struct job {
 	struct bridge *bridge;
@@ -123,15 +126,30 @@ static bool granted(struct json_object *object, const struct wattle_mpijob *job)
 	return strcmp(annotation(object, WATTLE_ANNOTATION_ASKED), digest) == 0 && job->watts_granted && job->clean_pods;
 }
 
-/* Replicas that its plan begins with; 0: it has none. */
-static uint32_t first_size(struct json_object *object)
+/* What the plan of a scaled job says for now. */
+struct slot {
+	bool planned;        /* there is a plan, and it is not over */
+	uint32_t replicas;   /* 0: a pause */
+	int64_t next_s;      /* when that changes; 0: not any more */
+	int64_t lead_s;
+};
+
+static struct slot slot_at(struct json_object *object, int64_t now_s)
 {
 	const char *text = annotation(object, WATTLE_ANNOTATION_PLAN);
 	struct wattle_plan_steps plan;
+	struct slot slot = { false, 0, 0, 0 };
+	uint32_t i = 0;
 
-	if (!text[0] || wattle_plan_text_parse(text, &plan, NULL) < 0 || plan.n == 0)
-		return 0;
-	return plan.step[0].nodes;
+	if (!text[0] || wattle_plan_text_parse(text, &plan, NULL) < 0 || now_s >= plan.end_s)
+		return slot;
+	while (i + 1 < plan.n && plan.step[i + 1].from_s <= now_s)
+		i++;
+	slot = (struct slot){ true, plan.step[i].nodes, 0, plan.overhead_s < CHECKPOINT_S ? plan.overhead_s : CHECKPOINT_S };
+	for (uint32_t k = i + 1; k < plan.n && slot.next_s == 0; k++)
+		if (plan.step[k].nodes != slot.replicas)
+			slot.next_s = plan.step[k].from_s;
+	return slot;
 }
 
 /* --- telling ---------------------------------------------------------------------------------- */
@@ -149,7 +167,7 @@ static void tell(const struct job *job, bool warning, const char *reason, const 
 }
 
 /* Once a decision, in this process's life, and not of what stood there long before. */
-static void tell_decision(struct job *job, struct json_object *object, int64_t now_s)
+static void tell_decision(struct job *job, struct json_object *object, int64_t now_s, int64_t start_s)
 {
 	const char *text = annotation(object, WATTLE_ANNOTATION_DECISION);
 	bool refused = job->state == BRIDGE_JOB_REFUSED;
@@ -158,7 +176,7 @@ static void tell_decision(struct job *job, struct json_object *object, int64_t n
 		return;
 	job->told = true;
 	if (age_s(object, now_s) < TELL_S)
-		tell(job, refused, refused ? "PowerRefused" : job->state == BRIDGE_JOB_WAITING ? "StartDeferred" : "PowerGranted", text);
+		tell(job, refused, refused ? "PowerRefused" : start_s > now_s ? "StartDeferred" : "PowerGranted", text);
 }
 
 /* --- steps ---------------------------------------------------------------------------------------- */
@@ -199,7 +217,7 @@ static void on_step(void *arg, int status, struct json_object *body, const char 
 		bridge->counts.held += step == STEP_HOLD;
 		bridge->counts.released += step == STEP_RELEASE || step == STEP_UNGATE;
 		if (step == STEP_RELEASE || step == STEP_UNGATE)
-			tell(job, false, "Started", step == STEP_UNGATE ? "its start has come: its gate is open" : "its start has come");
+			tell(job, false, "Released", step == STEP_UNGATE ? "it may start: its gate is open" : "it may start: suspend is taken away");
 		/* a change that came meanwhile is in this answer, or it is younger */
 		if (job->dirty && job->version > version_of(body)) {
 			ask(job);
@@ -212,7 +230,7 @@ static void on_step(void *arg, int status, struct json_object *body, const char 
 	if (status == 404)
 		return; /* its end will be told */
 	if (status == 409 && step == STEP_RELEASE)
-		tell(job, false, "LeftSuspended", "its start has come, and somebody else has set suspend too: it is left to them");
+		tell(job, false, "LeftSuspended", "it might start, but somebody else has set suspend too: it is left to them");
 	else if (status != 409) {
 		bridge->counts.failed++;
 		wattle_log(WATTLE_LOG_WARNING, "mpijob %s could not %s: %s", job->key, step_says[step], why);
@@ -240,7 +258,7 @@ static void send_step(struct job *job, enum step step, const char *method, const
 	if (path && (body || step == STEP_LOOK))
 		job->request = wattle_kube_send(bridge->kube,
 						&(struct wattle_kube_call){ .method = method, .path = path, .content_type = type,
-									    .body = body ? json_object_to_json_string_ext(body, JSON_C_TO_STRING_PLAIN) : NULL },
+									    .body = body ? json_object_to_json_string_ext(body, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE) : NULL },
 						on_step, job);
 	json_object_put(body);
 	if (!job->request) {
@@ -409,6 +427,18 @@ static void forget(struct job *job, struct json_object *object)
 	send_step(job, STEP_FORGET, "PATCH", "?fieldManager=" MANAGER_HOLD, WATTLE_KUBE_MERGE, patch);
 }
 
+/* Whoever relays it to the program (an agent, a sidecar, the downward API) finds the moment at which it will be stopped. */
+static void warn(struct job *job, struct json_object *object, const char *moment)
+{
+	struct json_object *patch, *meta;
+
+	if (!may(job, STEP_WARN, ""))
+		return;
+	patch = patch_new(object, &meta);
+	json_object_object_add(add_object(meta, "annotations"), WATTLE_ANNOTATION_CHECKPOINT, json_object_new_string(moment));
+	send_step(job, STEP_WARN, "PATCH", "?fieldManager=" MANAGER, WATTLE_KUBE_MERGE, patch);
+}
+
 /* --- the one next step ------------------------------------------------------------------------------- */
 
 static void nothing_to_do(struct job *job)
@@ -419,25 +449,55 @@ static void nothing_to_do(struct job *job)
 		job->step = STEP_NONE;
 }
 
+/* It runs, and its plan says that it should not, or not so: soon or now. */
+static void look_running(struct job *job, struct json_object *object, const struct slot *slot, int64_t now_s)
+{
+	const struct wattle_mpijob *mpijob = &job->bridge->job;
+	char moment[WATTLE_INSTANT_SIZE];
+
+	if (slot->planned && slot->replicas != mpijob->replicas && !mpijob->suspended) {
+		if (!mpijob->kueue)
+			hold(job, object, "scale");
+		else if (slot->replicas > 0) /* Kueue stops it, admits the new size and resumes it */
+			resize(job, slot->replicas);
+		else
+			nothing_to_do(job);
+		return;
+	}
+	if (slot->planned && slot->next_s > 0) {
+		wattle_instant_format(slot->next_s, moment);
+		if (now_s >= slot->next_s - slot->lead_s && strcmp(annotation(object, WATTLE_ANNOTATION_CHECKPOINT), moment) != 0) {
+			warn(job, object, moment);
+			return;
+		}
+		job->start_s = now_s < slot->next_s - slot->lead_s ? slot->next_s - slot->lead_s : slot->next_s;
+	}
+	nothing_to_do(job);
+}
+
 /* Watts and words stand there: when may it run? */
 static void look_granted(struct job *job, struct json_object *object, int64_t now_s)
 {
 	const struct wattle_mpijob *mpijob = &job->bridge->job;
 	bool held = annotation(object, WATTLE_ANNOTATION_HELD)[0] != '\0', waits;
-	uint32_t size = first_size(object);
+	struct slot slot;
 	int64_t start_s = 0;
 
 	if (wattle_instant_parse(annotation(object, WATTLE_ANNOTATION_START), &start_s, NULL) < 0)
 		start_s = 0;
 	waits = mpijob->kueue ? mpijob->gated : mpijob->suspended && held;
 	job->state = waits ? BRIDGE_JOB_WAITING : BRIDGE_JOB_GRANTED;
-	tell_decision(job, object, now_s);
+	tell_decision(job, object, now_s, start_s);
+	slot = slot_at(object, start_s > now_s ? start_s : now_s);
 	if (held && !mpijob->suspended && !mpijob->kueue) {
 		forget(job, object);
 	} else if (!waits) {
+		look_running(job, object, &slot, now_s);
+	} else if (slot.planned && slot.replicas > 0 && slot.replicas != mpijob->replicas && !has_pods(object)) {
+		resize(job, slot.replicas);
+	} else if (slot.planned && slot.replicas == 0) {
+		job->start_s = slot.next_s;
 		nothing_to_do(job);
-	} else if (size > 0 && size != mpijob->replicas && !has_pods(object)) {
-		resize(job, size);
 	} else if (start_s > now_s) {
 		job->start_s = start_s;
 		nothing_to_do(job);
@@ -461,7 +521,7 @@ static void look_refused(struct job *job, struct json_object *object, int64_t no
 	} else if (!bridge->job.kueue && !bridge->job.suspended && (!has_pods(object) || age_s(object, now_s) < YOUNG_S)) {
 		hold(job, object, "refused");
 	} else {
-		tell_decision(job, object, now_s);
+		tell_decision(job, object, now_s, 0);
 		nothing_to_do(job);
 	}
 }

@@ -87,7 +87,7 @@ static void patch(struct bridge *bridge, struct node *node)
 	}
 	node->request = wattle_kube_send(bridge->kube,
 					 &(struct wattle_kube_call){ .method = "PATCH", .path = path, .content_type = WATTLE_KUBE_MERGE,
-								     .body = json_object_to_json_string_ext(body, JSON_C_TO_STRING_PLAIN) },
+								     .body = json_object_to_json_string_ext(body, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE) },
 					 on_patched, node);
 	json_object_put(body);
 }
