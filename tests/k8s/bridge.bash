@@ -66,13 +66,13 @@ decided() { [[ -n $(said_of "$1" decision) ]]; }
 workers_watts() { kubectl get pods -l "training.kubeflow.org/job-name=$1,training.kubeflow.org/job-role=worker" -o "jsonpath={range .items[*]}{.spec.containers[0].resources.limits.$WATTS} {end}"; }
 has_event() { kubectl get events --field-selector "involvedObject.kind=MPIJob,involvedObject.name=$1,reason=$2" --no-headers 2>/dev/null | grep -q .; }
 event_count() { kubectl get events --field-selector "involvedObject.kind=MPIJob,involvedObject.name=$1,reason=$2" -o 'jsonpath={.items[*].count}'; }
-# forecast DIRTY_S: dirty for so long from now, then clean for an hour; slots of a second would be many, so ten.
+# forecast DIRTY_S: dirty for so long from now, clean for 80 s, dirty again for an hour; slots of 10 s.
 forecast() {
     python3 - "$1" <<'PY' | lab on login -- tee /var/lib/wattle/carbon/LAB.json >/dev/null
 import json, sys, time
 start = int(time.time()) // 10 * 10
 iso = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(start))
-values = [600] * (int(sys.argv[1]) // 10) + [100] * 360
+values = [600] * (int(sys.argv[1]) // 10) + [100] * 8 + [600] * 360
 print(json.dumps({"zone": "LAB", "signal": "average", "unit": "gCO2/kWh", "issued": iso, "slot_s": 10, "start": iso, "values": values}))
 PY
 }

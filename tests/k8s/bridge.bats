@@ -111,7 +111,8 @@ no_workers() { [[ -z $(workers_watts "$1") ]]; }
 @test "a job without a word of ours is charged the default" {
     power_job silent 1 'sleep 100'
     until_true 30 decided silent
-    until_true 60 pods_have silent '400 '
+    # one of a node's two CPUs: half its watts
+    until_true 60 pods_have silent '200 '
 }
 
 @test "what another writes over watts is put right; what was decided is not decided again" {
