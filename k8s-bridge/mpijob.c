@@ -92,6 +92,7 @@ static bool is_ours(const char *word)
 {
 	static const char *const ours[] = {
 		WATTLE_ANNOTATION_DECISION, WATTLE_ANNOTATION_GRANT, WATTLE_ANNOTATION_PLAN, WATTLE_ANNOTATION_START, WATTLE_ANNOTATION_ASKED,
+		WATTLE_ANNOTATION_HELD,     WATTLE_ANNOTATION_CHECKPOINT,
 	};
 
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)

@@ -23,6 +23,8 @@
 #define WATTLE_ANNOTATION_PLAN "wattle.hpc/plan"         /* ours: plan_text.h's line of a scaled job */
 #define WATTLE_ANNOTATION_START "wattle.hpc/start"       /* ours: not before, ISO 8601 */
 #define WATTLE_ANNOTATION_ASKED "wattle.hpc/asked"       /* ours: wattle_mpijob_digest of what was decided on */
+#define WATTLE_ANNOTATION_HELD "wattle.hpc/held"         /* ours: we suspended it, and why: "start", "refused", "watts", "scale"; what others suspend is theirs */
+#define WATTLE_ANNOTATION_CHECKPOINT "wattle.hpc/checkpoint" /* ours: a scaled job will be stopped then, ISO 8601 */
 #define WATTLE_WATTS_RESOURCE "wattle.hpc/watts"
 #define WATTLE_KUEUE_QUEUE "kueue.x-k8s.io/queue-name"
 #define WATTLE_KUEUE_GATES "kueue.x-k8s.io/admission-gated-by"

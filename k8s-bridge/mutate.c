@@ -188,7 +188,10 @@ static bool patch_policy(struct json_object *patch, struct json_object *object, 
 	if (ok && due->clean_pods)
 		ok = add_op(patch, "add", "/spec/runPolicy", "cleanPodPolicy", json_object_new_string("Running"));
 	if (ok && suspend)
-		ok = add_op(patch, "add", "/spec/runPolicy", "suspend", json_object_new_boolean(true));
+		ok = add_op(patch, "add", "/spec/runPolicy", "suspend", json_object_new_boolean(true)) &&
+		     add_op(patch, "add", "/metadata/annotations", WATTLE_ANNOTATION_HELD, json_object_new_string(due->annotation[GRANT][0] ? "start" : "refused"));
+	else if (ok && wattle_dig_meta(object, "annotations", WATTLE_ANNOTATION_HELD)[0]) /* nobody says that but us */
+		ok = add_op(patch, "remove", "/metadata/annotations", WATTLE_ANNOTATION_HELD, NULL);
 	if (ok && due->replicas != job->replicas)
 		ok = add_op(patch, "add", "/spec/mpiReplicaSpecs/Worker", "replicas", json_object_new_int64(due->replicas));
 	return ok;

@@ -38,7 +38,8 @@ room_stop() {
         done
         [[ ! -e /proc/$pid/root$LAB_ROOM ]] || die "process $pid (the lab's init) does not end"
     fi
-    for dir in /sys/fs/cgroup "/sys/fs/cgroup/cpu" "/sys/fs/cgroup/cpuacct"; do
+    for dir in /sys/fs/cgroup /sys/fs/cgroup/*; do
+        [[ ! -L $dir ]] || continue
         dir=$dir/wattle-$LAB_NAME
         [[ -d $dir ]] || continue
         while read -r sub; do
