@@ -33,7 +33,7 @@ host_create() {
     local name=$1 d
     mkdir -p "$LAB_STATE/hosts/$name"/{upper,work,root,control}
     chmod 755 "$LAB_STATE/hosts/$name/upper"
-    [[ $name != k[0-9]* ]] || mkdir -p "$LAB_STATE/hosts/$name/disk"/{containerd,kubelet}
+    [[ $name != k[0-9]* ]] || disk_create "$name"
     if host_is_node "$name"; then
         while read -r d; do
             mkdir -p "${d%/*}"
@@ -48,6 +48,14 @@ host_create() {
             [[ ! -e ${d%/*}/cpu.weight ]] || echo 2000 >"${d%/*}/cpu.weight"
         done < <(cgroup_dirs "$name")
     fi
+}
+
+# Folders that can hold overlays, as the host's root, itself one, can't; a file system of their own, as kubelet wants to know what is free there.
+disk_create() {
+    local disk=$LAB_STATE/hosts/$1/disk
+    mkdir "$disk"
+    room_do mount -t tmpfs -o mode=755,size=75% "disk-$1" "$LAB_ROOM/hosts/$1/disk"
+    mkdir "$disk"/{containerd,kubelet}
 }
 
 cpuset_inherit() {

@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The lab's Kubernetes, whole and real: what `up --k8s` does.
 
-for part in pki control knode images add-ons; do
+for part in pki control knode images add-ons good; do
     # shellcheck source=/dev/null
     . "$LAB_D/k8s/$part.bash"
 done
 
-K8S_PROGRAMS=(etcd kube containerd)
+K8S_PROGRAMS=(etcd kube mpi-operator containerd kueue coredns)
 
 # Programs and images, into the cache. Sets K8S_DIR, where each program's folder is.
 k8s_prepare() {
@@ -49,14 +49,34 @@ k8s_version() { readlink "$LAB_STATE/bin/kube" | sed 's,.*/kube-\(v[0-9.]*\).*,\
 k8s_up() {
     local node jobs=()
     for node in $(knode_names); do
-        containerd_start "$node" &
+        k8s_start "$node" containerd &
         jobs+=($!)
     done
-    apiserver_up
+    k8s_start kctl etcd
+    k8s_start kctl apiserver
     for_all "${jobs[@]}"
-    for node in $(knode_names); do kubelet_start "$node"; done
-    for name in controller-manager scheduler; do k8s_start kctl $name; done
+    for node in $(knode_names); do k8s_start "$node" kubelet; done
+    addons_up
 :
     LAB_LOG=$LAB_STATE/hosts/k1/upper/var/log/kubernetes/kubelet.log
     wait_for 180 "not all nodes are Ready: $(kubectl_do get nodes 2>&1 | tr -s ' \n' ' ;')" knodes_ready
+    wattle_up
 }
+
+# Wattle on it: the bridge beside the API server, an agent on every node.
+wattle_up() {
+    local node
+    if product_has wattle-bridge; then k8s_start kctl bridge; else watts_set; fi
+    ! product_has wattle-agent || for node in $(knode_names); do k8s_start "$node" agent; done
+    LAB_LOG=$LAB_STATE/hosts/kctl/upper/var/log/kubernetes/bridge.log
+    wait_for 60 "not all nodes show wattle.hpc/watts" watts_shown
+}
+
+# What the bridge would do.
+watts_set() {
+    local node
+    for node in $(knode_names); do
+        kubectl_do patch node "$node" --subresource status --type merge -p '{"status": {"capacity": {"wattle.hpc/watts": "400"}}}' >/dev/null
+    done
+}
+watts_shown() { [[ $(kubectl_do get nodes -l '!type' -o 'jsonpath={range .items[*]}{.status.allocatable.wattle\.hpc/watts}{"\n"}{end}' 2>/dev/null | grep -c '^[1-9]') == "$LAB_K8S" ]]; }

@@ -6,11 +6,23 @@ K8S_CONTROL=(etcd apiserver controller-manager scheduler coredns mpi-operator ku
 K8S_PODS=10.244   # .N.0/24 on node kN
 K8S_SERVICES=10.0.0.0/24
 
-# k8s_command NAME: sets K8S_COMMAND, the command line, whose first word's name is also the process's (of which the kernel keeps
-# 15 characters).
+# k8s_daemons HOST: what runs there, in the order in which it is started.
+k8s_daemons() {
+    if [[ $1 == kctl ]]; then
+        printf '%s\n' "${K8S_CONTROL[@]}"
+        ! product_has wattle-bridge || echo bridge
+    else
+        printf '%s\n' containerd kubelet
+        ! product_has wattle-agent || echo agent
+    fi
+}
+
+product_has() { [[ -e $LAB_STATE/layer/usr/sbin/$1 ]]; }
+
+# k8s_command HOST NAME: sets K8S_COMMAND, a daemon's command line.
 k8s_command() {
     local pki=/etc/kubernetes
-    case $1 in
+    case $2 in
     etcd)
         # Memory is lost with the lab anyway.
         K8S_COMMAND=(etcd --data-dir /var/lib/etcd --unsafe-no-fsync --listen-peer-urls http://127.0.0.1:2380 --log-level warn)
@@ -40,28 +52,35 @@ k8s_command() {
     mpi-operator) K8S_COMMAND=(mpi-operator -kubeConfig $pki/mpi-operator.conf -kube-api-qps 100 -kube-api-burst 200) ;;
     kueue) K8S_COMMAND=(kueue --config $pki/kueue-webhook.yaml --kubeconfig $pki/kueue.conf --feature-gates=VisibilityOnDemand=false) ;;
     bridge) K8S_COMMAND=(wattle-bridge --kubeconfig $pki/bridge.conf) ;;
-    *) return 1 ;;
+    containerd) K8S_COMMAND=(containerd) ;;
+    kubelet)
+        K8S_COMMAND=(kubelet --config $pki/kubelet.yaml --kubeconfig $pki/kubelet.conf --hostname-override "$1" --node-ip "$(host_address "$1")")
+        ;;
+    agent) K8S_COMMAND=(wattle-agent --kubeconfig $pki/wattle-agent.conf) ;;
+    *) die "no daemon '$2'" ;;
     esac
 }
 
-# k8s_start HOST NAME: nothing if it runs.
+# The name of the process of K8S_COMMAND, of which the kernel keeps 15 characters.
+k8s_process() { echo "${K8S_COMMAND[0]:0:15}"; }
+
+# k8s_start HOST NAME: nothing if it runs. Says /var/log/kubernetes/NAME.log.
 k8s_start() {
-    k8s_command "$2"
-    k8s_daemon "$1" "$2" "${K8S_COMMAND[@]}"
-}
-
-# k8s_daemon HOST NAME CMD…: a daemon that writes /var/log/kubernetes/NAME.log.
-k8s_daemon() {
-    local host=$1 name=$2
-    shift 2
-    LAB_LOG=$LAB_STATE/hosts/$host/upper/var/log/kubernetes/$name.log
-    ! k8s_runs "$host" "$1" || return 0
+    LAB_LOG=$LAB_STATE/hosts/$1/upper/var/log/kubernetes/$2.log
+    k8s_command "$1" "$2"
+    ! k8s_runs "$1" || return 0
     # shellcheck disable=SC2016
-    host_do "$host" sh -c 'mkdir -p /var/log/kubernetes; log=/var/log/kubernetes/$0.log; GOGC=50 setsid -f "$@" >>"$log" 2>&1' "$name" "$@" </dev/null ||
-        die_log "$host: $name does not start"
+    host_do "$1" sh -c 'mkdir -p /var/log/kubernetes; log=/var/log/kubernetes/$0.log; GOGC=50 setsid -f "$@" >>"$log" 2>&1' "$2" "${K8S_COMMAND[@]}" </dev/null ||
+        die_log "$1: $2 does not start"
+    case $2 in
+    apiserver) wait_for 60 "kube-apiserver does not answer" apiserver_ready ;;
+    containerd) wait_for 60 "$1: containerd does not answer" test -S "/proc/$(host_pid "$1")/root/run/containerd/containerd.sock" ;;
+    esac
 }
+apiserver_ready() { kubectl_do get --raw /readyz >/dev/null 2>&1; }
 
-k8s_runs() { host_do "$1" pgrep -x "${2:0:15}" </dev/null >/dev/null 2>&1; }
+# Whether the daemon of K8S_COMMAND runs on HOST.
+k8s_runs() { host_do "$1" pgrep -x "$(k8s_process)" </dev/null >/dev/null 2>&1; }
 
 control_create() {
     local upper=$LAB_STATE/hosts/kctl/upper/etc d
@@ -75,11 +94,3 @@ control_create() {
         cp "$LAB_STATE/pki/kueue-webhook.key" "$upper/kueue/$d/tls.key"
     done
 }
-
-apiserver_up() {
-    k8s_start kctl etcd
-    k8s_start kctl apiserver
-    LAB_LOG=$LAB_STATE/hosts/kctl/upper/var/log/kubernetes/apiserver.log
-    wait_for 60 "kube-apiserver does not answer" apiserver_ready
-}
-apiserver_ready() { kubectl_do get --raw /readyz >/dev/null 2>&1; }

@@ -18,21 +18,6 @@ JSON
     images_place "$h/disk/containerd"
 }
 
-containerd_start() {
-    k8s_daemon "$1" containerd containerd
-    wait_for 60 "$1: containerd does not answer" test -S "/proc/$(host_pid "$1")/root/run/containerd/containerd.sock"
-}
-
-kubelet_start() {
-    k8s_daemon "$1" kubelet kubelet --config /etc/kubernetes/kubelet.yaml --kubeconfig /etc/kubernetes/kubelet.conf \
-        --hostname-override "$1" --node-ip "$(host_address "$1")"
-}
-
-knode_start() {
-    containerd_start "$1"
-    kubelet_start "$1"
-}
-
 # All nodes Ready, as the API server sees them.
 knodes_ready() {
     [[ $(kubectl_do get nodes -l '!type' -o 'jsonpath={range .items[*]}{.status.conditions[?(@.type=="Ready")].status}{"\n"}{end}' 2>/dev/null | grep -c True) == "$LAB_K8S" ]]
