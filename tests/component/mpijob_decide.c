@@ -177,6 +177,8 @@ static int print_sbatch(char *const c[COLUMNS], void *arg)
 	bool ok = strcmp(c[OUTCOME], "ok") == 0;
 
 	(void) arg;
+	if (max && min > max)
+		return 0; /* sbatch itself refuses it */
 	if (ok && (max > LAB_NODES || number(c[OUT_LAST]) > LAB_LICENCES))
 		return 0;
 	printf("%s\t%s", c[NAME], c[CONF]);
@@ -244,7 +246,7 @@ static int for_rows(const char *table, int (*row)(char *const c[COLUMNS], void *
 		said_rows++;
 		failed += row(c, arg);
 	}
-	fprintf(stderr, "%u of %u rows can be said by an MPIJob, %d differ\n", said_rows, rows, failed);
+	fprintf(stderr, "%u of %u rows can be said by an MPIJob, %d failed\n", said_rows, rows, failed);
 	return failed > 0;
 }
 
