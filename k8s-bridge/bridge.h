@@ -56,6 +56,8 @@ struct bridge {
 	/* what is seen */
 	struct wattle_nodes *nodes;
 	struct wattle_kube_watch *node_watch, *job_watch, *queue_watch, *cluster_queue_watch;
+	bool nodes_changed;            /* what was refused or left alone for want of nodes may be looked at anew */
+	double nodes_looked_s;
 	bool kueue_asked;              /* whether there is Kueue is known */
 	double kueue_asked_s;
 	char kueue_version[32];

@@ -33,6 +33,8 @@
 #define BUSY_MAX 256    /* jobs with a request on its way */
 #define ROW_MAX 8       /* steps in a row that changed nothing that lasts: somebody undoes them */
 #define ROW_PAUSE_S 60.0
+#define REFUSED_S 300   /* looked at anew: a profile may have come */
+#define NODES_S 10.0    /* between looks that changes of nodes cause */
 #define CHECKPOINT_S 60 /* a program is told so long before it is stopped, or as long as the plan reckons with if that is less */
 
 enum step { STEP_NONE, STEP_LOOK, STEP_HOLD, STEP_DECIDE, STEP_SIZE, STEP_RELEASE, STEP_UNGATE, STEP_FORGET, STEP_WARN };
@@ -523,6 +525,7 @@ static void look_refused(struct job *job, struct json_object *object, int64_t no
 	} else {
 		tell_decision(job, object, now_s, 0);
 		nothing_to_do(job);
+		retry(job, REFUSED_S);
 	}
 }
 
@@ -648,6 +651,7 @@ void bridge_jobs_start(struct bridge *bridge)
 struct tick {
 	double now_s;
 	int64_t wall_s;
+	bool nodes_changed;
 };
 
 static int on_tick(void *arg, const char *key, void *own)
@@ -656,6 +660,8 @@ static int on_tick(void *arg, const char *key, void *own)
 	struct job *job = own;
 
 	(void) key;
+	if (job && tick->nodes_changed && (job->state == BRIDGE_JOB_REFUSED || job->state == BRIDGE_JOB_UNTOUCHED) && !job->told_late)
+		job->retry_s = tick->now_s;
 	if (job && !job->request && ((job->start_s && tick->wall_s >= job->start_s) || (job->retry_s > 0 && tick->now_s >= job->retry_s)) &&
 	    job->bridge->busy < BUSY_MAX)
 		ask(job);
@@ -664,10 +670,16 @@ static int on_tick(void *arg, const char *key, void *own)
 
 void bridge_jobs_tick(struct bridge *bridge)
 {
-	struct tick tick = { bridge_now_s(), (int64_t) time(NULL) };
+	struct tick tick = { bridge_now_s(), (int64_t) time(NULL), false };
 
-	if (bridge->job_watch)
-		wattle_kube_watch_each(bridge->job_watch, on_tick, &tick);
+	if (!bridge->job_watch)
+		return;
+	if (bridge->nodes_changed && tick.now_s - bridge->nodes_looked_s > NODES_S) {
+		tick.nodes_changed = true;
+		bridge->nodes_changed = false;
+		bridge->nodes_looked_s = tick.now_s;
+	}
+	wattle_kube_watch_each(bridge->job_watch, on_tick, &tick);
 }
 
 static int add_state(void *arg, const char *key, void *own)

@@ -115,6 +115,8 @@ static void on_has(void *arg, const char *key, struct json_object *object, void 
 
 	if (wattle_nodes_put(bridge->nodes, object, &err) < 0)
 		wattle_log(WATTLE_LOG_WARNING, "node %s: %s", key, err.text);
+	if (!node || node->shown_w != shown(object, bridge->resource))
+		bridge->nodes_changed = true;
 	if (!node) {
 		node = calloc(1, sizeof(*node) + strlen(key) + 1);
 		if (!node)
