@@ -368,7 +368,8 @@ static int read_facts(struct reading *reading)
 	uint32_t min = reading->replicas_min, max = reading->replicas_max;
 	int64_t slots = 1;
 
-	if ((max && job->replicas > max) || (min && job->replicas < min))
+	/* a range that is upside down is the flow's to refuse */
+	if ((!min || !max || min <= max) && ((max && job->replicas > max) || (min && job->replicas < min)))
 		return wattle_err_set(reading->err, EINVAL, "%" PRIu32 " workers are outside of " WATTLE_ANNOTATION "min-replicas and max-replicas, %" PRIu32
 				      "-%" PRIu32, job->replicas, min ? min : 1, max ? max : job->replicas);
 	facts->nodes_min = min ? min : max ? 1 : job->replicas;

@@ -128,6 +128,8 @@ static void on_synced(void *arg)
 {
 	struct wattle_podkeeper *k = arg;
 
+	if (k->set.silent)
+		say(k, false, "pods of node %s are watched at %s", k->spec.this->host, wattle_kube_server(k->kube));
 	k->set.silent = false;
 	wattle_podset_synced(&k->set);
 	look_soon(k);

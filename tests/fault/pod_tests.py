@@ -784,7 +784,9 @@ def main():
             failures += 1
             print("# " + (why + "\n" + log()).replace("\n", "\n# "), flush=True)
     print(f"1..{len(todo)}")
-    subprocess.run(["umount", "-l", CG])
+    # a hierarchy outlives its mount as long as there is a cgroup in it
+    subprocess.run(["find", CG, "-mindepth", "1", "-depth", "-type", "d", "-exec", "rmdir", "{}", ";"])
+    subprocess.run(["umount", CG])
     return failures > 0 or not todo
 
 
