@@ -35,6 +35,16 @@ void wattle_kube_conf_free(struct wattle_kube_conf *conf)
 	*conf = (struct wattle_kube_conf) WATTLE_KUBE_CONF_INIT;
 }
 
+char *wattle_kube_target(const char *path)
+{
+	struct stat st;
+
+	/* not always: the root of another mount namespace (/proc/PID/root) has no path of ours */
+	if (lstat(path, &st) < 0)
+		return NULL;
+	return S_ISLNK(st.st_mode) ? realpath(path, NULL) : strdup(path);
+}
+
 /* What goes into a header or a message: printable, no blanks. */
 static bool plain(const char *text)
 {
@@ -269,8 +279,7 @@ int wattle_kube_conf_read(const char *path, const char *context, struct wattle_k
 	size_t len;
 	int rc;
 
-	/* people link to kubeconfigs, and kubelet's mounts are links */
-	whole = realpath(path, NULL);
+	whole = wattle_kube_target(path);
 	if (!whole)
 		return wattle_err_set(err, errno, "%s: %s", path, strerror(errno));
 	rc = wattle_file_read(whole, &rule, &text, &len, &st, err);
@@ -330,7 +339,7 @@ int wattle_kube_conf_in_cluster(const char *dir, const char *host, const char *p
 		wattle_kube_conf_free(&conf);
 		return -err->code;
 	}
-	real = realpath(namespace_file, NULL);
+	real = wattle_kube_target(namespace_file);
 	if (!real || wattle_file_read(real, &(struct wattle_file_rule){ 256, true }, &conf.namespace, NULL, NULL, NULL) < 0 || !plain(conf.namespace)) {
 		free(conf.namespace);
 		conf.namespace = strdup("default");

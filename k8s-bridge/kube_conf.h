@@ -40,6 +40,10 @@ int wattle_kube_conf_in_cluster(const char *dir, const char *host, const char *p
 /* The kubeconfig if path is not NULL; else the pod's; else $KUBECONFIG (a single path). What daemons call. */
 int wattle_kube_conf_find(const char *path, struct wattle_kube_conf *ret, struct wattle_err *err);
 
+/* What a path links to (people link to kubeconfigs, and what kubelet mounts are links), for readers that follow none. NULL with errno. Freed by the
+ * caller. */
+char *wattle_kube_target(const char *path);
+
 void wattle_kube_conf_free(struct wattle_kube_conf *conf);
 
 #endif

@@ -128,7 +128,7 @@ void wattle_kube_event(struct wattle_kube *kube, const char *component, const st
 	json_object_object_add(event, "lastTimestamp", text_object(said->now));
 	json_object_object_add(event, "count", json_object_new_int(1));
 	if (!wattle_kube_send(kube,
-			      &(struct wattle_kube_call){ .method = "POST", .path = path, .body = json_object_to_json_string_ext(event, JSON_C_TO_STRING_PLAIN),
+			      &(struct wattle_kube_call){ .method = "POST", .path = path, .body = json_object_to_json_string_ext(event, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE),
 							  .tries = 3, .timeout_s = 10, .drop = said_free },
 			      on_posted, said))
 		said_free(said);

@@ -134,7 +134,7 @@ static bool token_set(struct wattle_kube *kube, const char *token)
 static void token_read(struct wattle_kube *kube)
 {
 	static const struct wattle_file_rule rule = { TOKEN_BYTES_MAX, true };
-	cleanup_free char *real = realpath(kube->conf.token_file, NULL), *text = NULL;
+	cleanup_free char *real = wattle_kube_target(kube->conf.token_file), *text = NULL;
 	size_t len;
 
 	kube->token_read_s = monotonic_s();

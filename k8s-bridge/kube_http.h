@@ -25,7 +25,8 @@
 #define WATTLE_KUBE_TIMEOUT_S 30
 
 /* What to send as content_type of a PATCH. */
-#define WATTLE_KUBE_APPLY "application/apply-patch+yaml" /* JSON is YAML; the path needs ?fieldManager=…, and &force=true to take over */
+#define WATTLE_KUBE_APPLY "application/apply-patch+yaml" /* the path needs ?fieldManager=…, and &force=true to take over. JSON is taken for
+							 * YAML, but without "\/": JSON_C_TO_STRING_NOSLASHESCAPE */
 #define WATTLE_KUBE_MERGE "application/merge-patch+json"
 #define WATTLE_KUBE_JSON_PATCH "application/json-patch+json"
 #define WATTLE_KUBE_STRATEGIC "application/strategic-merge-patch+json" /* built-in kinds alone */

@@ -142,19 +142,6 @@ static void drop_older(struct wattle_kube_watch *w)
 	}
 }
 
-static void all_told(struct wattle_kube_watch *w)
-{
-	drop_older(w);
-	w->stats.lists++;
-	w->synced = true;
-	w->absent = false;
-	w->phase = PHASE_WATCH;
-	if (w->spec.synced)
-		w->spec.synced(w->spec.arg);
-}
-
-/* --- how it goes ------------------------------------------------------------------------- */
-
 static void trouble(struct wattle_kube_watch *w, const char *text)
 {
 	if (strncmp(w->trouble, text, sizeof(w->trouble) - 1) == 0)
@@ -163,6 +150,20 @@ static void trouble(struct wattle_kube_watch *w, const char *text)
 	if (w->spec.trouble)
 		w->spec.trouble(w->spec.arg, w->trouble);
 }
+
+static void all_told(struct wattle_kube_watch *w)
+{
+	drop_older(w);
+	w->stats.lists++;
+	w->synced = true;
+	w->absent = false;
+	w->phase = PHASE_WATCH;
+	trouble(w, "");
+	if (w->spec.synced)
+		w->spec.synced(w->spec.arg);
+}
+
+/* --- how it goes ------------------------------------------------------------------------- */
 
 static uint32_t random_below(uint32_t n)
 {
@@ -262,7 +263,6 @@ static void on_page(void *arg, int status, struct json_object *body, const char 
 		back_off(w);
 		return;
 	}
-	trouble(w, "");
 	w->failures = 0;
 	w->no_pages = false;
 	all_told(w);
@@ -322,7 +322,6 @@ static bool on_line(void *arg, struct json_object *event)
 		if (!take_version(w, object) || w->phase != PHASE_INITIAL || !is_initial_end(object))
 			return true;
 		event_del(w->timer);
-		trouble(w, "");
 		all_told(w);
 		return true;
 	}

@@ -58,6 +58,10 @@ jobs_end() {
     kubectl delete pods --all --now --wait=false >/dev/null
     until_true 120 nothing_runs
 }
-nothing_runs() { [[ -z $(kubectl get mpijobs,pods,workloads.kueue.x-k8s.io --no-headers 2>/dev/null) ]]; }
+nothing_runs() {
+    local left
+    left=$(kubectl get mpijobs,pods,workloads.kueue.x-k8s.io -o name) && [[ -z $left ]]
+}
+workers_gone() { [[ -z $(kubectl get pods -l "training.kubeflow.org/job-name=$1,training.kubeflow.org/job-role=worker" -o name) ]]; }
 pods_of() { kubectl get pods -l "training.kubeflow.org/job-name=$1" --no-headers; }
 node_ready() { [[ $(kubectl get node "$1" -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}') == "${2-True}" ]]; }

@@ -68,7 +68,7 @@ k8s_node() {
         for name in $have; do k8s_start "$host" "$name"; done
         return
     fi
-    [[ $2 == *-* && " ${have//$'\n'/ } " == *" $name "* ]] || usage_error "node: $host: unknown '$2': wanted reboot, or kill-, start-, freeze- or thaw- and one of" $have
+    [[ $2 == *-* && " ${have//$'\n'/ } " == *" $name "* ]] || usage_error "node: $host: unknown '$2': wanted reboot, or kill-, start-, freeze- or thaw- and one of ${have//$'\n'/ }"
     k8s_command "$host" "$name"
     case $2 in
     kill-*) signal_all "$host" KILL "$(k8s_process)" ;;

@@ -3,6 +3,8 @@
 # Hosts of the lab: ctl, login, n1... Each has namespaces, a root file system (an overlay over the machine's or a
 # Debian tree's), an address, and, if a node, cgroups and power hardware of its own.
 
+LAB_NET=10.71 # /16; in namespaces of the lab's own, so that several labs can all use it
+
 host_is_node() { [[ $1 =~ ^[nk][0-9]+$ ]]; }
 
 host_address() {

@@ -2,8 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The machine room: the namespaces that hold a lab, and its end.
 
-LAB_NET=10.71 # /16; in namespaces of the lab's own, so that several labs can all use it
-
 # Runs CMD in the room: its mounts and network, processes seen by machine pids.
 room_do() { nsenter --target "$LAB_PID" --root --mount --net -- "$@"; }
 

@@ -9,13 +9,17 @@ addons_up() {
     {
         kubectl_do apply --server-side -f "${K8S_DIR[mpi-operator]}/manifests/kubeflow.org_mpijobs.yaml" -f "${K8S_DIR[kueue]}/manifests/crd/bases" &&
             kubectl_do create namespace mpi-operator &&
-            kubectl_do create namespace kueue-system &&
-            kubectl_do wait --for condition=Established --timeout 60s crd --all
+            kubectl_do create namespace kueue-system
     } >"$LAB_LOG" 2>&1 || die_log "kubectl failed"
+    crds_wait
     k8s_start kctl mpi-operator
     k8s_start kctl kueue
     kueue_webhooks | kubectl_do apply --server-side -f - >"$LAB_LOG" 2>&1 || die_log "Kueue's webhooks could not be set"
 }
+
+# Not `kubectl wait`, which fails on one that has no status yet.
+crds_wait() { wait_for 60 "not all kinds are established" crds_established; }
+crds_established() { kubectl_do get crd -o json 2>/dev/null | jq -e '[.items[] | any(.status.conditions[]?; .type == "Established" and .status == "True")] | all' >/dev/null; }
 
 # Kueue's own configurations of webhooks, less those for kinds that are not here, for a Kueue that is a process beside the API server.
 kueue_webhooks() {

@@ -31,32 +31,38 @@ k8s_command() {
         # The kubernetes service's own port is 443: where this listens, it is reached without a kube-proxy. Webhooks are called at
         # their pods' addresses for the same reason (aggregator routing).
         K8S_COMMAND=(kube-apiserver --etcd-servers http://127.0.0.1:2379 --bind-address 0.0.0.0 --advertise-address "$PKI_ADDRESS" --secure-port 443
-            --tls-cert-file $pki/apiserver.crt --tls-private-key-file $pki/apiserver.key --client-ca-file $pki/ca.crt
-            --service-account-key-file $pki/sa.pub --service-account-signing-key-file $pki/sa.key
-            --service-account-issuer https://kubernetes.default.svc.cluster.local --service-cluster-ip-range $K8S_SERVICES
-            --authorization-mode Node,RBAC --enable-admission-plugins NodeRestriction --allow-privileged
+            --tls-cert-file "$pki/apiserver.crt" --tls-private-key-file "$pki/apiserver.key" --client-ca-file "$pki/ca.crt"
+            --service-account-key-file "$pki/sa.pub" --service-account-signing-key-file "$pki/sa.key"
+            --service-account-issuer https://kubernetes.default.svc.cluster.local --service-cluster-ip-range "$K8S_SERVICES"
+            "--authorization-mode=Node,RBAC" --enable-admission-plugins NodeRestriction --allow-privileged
             --enable-aggregator-routing --endpoint-reconciler-type none --profiling=false
-            --kubelet-client-certificate $pki/apiserver-kubelet.crt --kubelet-client-key $pki/apiserver-kubelet.key
-            --kubelet-certificate-authority $pki/ca.crt --kubelet-preferred-address-types InternalIP)
+            --kubelet-client-certificate "$pki/apiserver-kubelet.crt" --kubelet-client-key "$pki/apiserver-kubelet.key"
+            --kubelet-certificate-authority "$pki/ca.crt" --kubelet-preferred-address-types InternalIP)
         ;;
     controller-manager)
-        K8S_COMMAND=(kube-controller-manager --kubeconfig $pki/controller-manager.conf --authentication-kubeconfig $pki/controller-manager.conf
-            --authorization-kubeconfig $pki/controller-manager.conf --controllers '*,-nodeipam' --use-service-account-credentials --leader-elect=false
-            --root-ca-file $pki/ca.crt --service-account-private-key-file $pki/sa.key --profiling=false)
+        K8S_COMMAND=(kube-controller-manager --kubeconfig "$pki/controller-manager.conf" --authentication-kubeconfig "$pki/controller-manager.conf"
+            --authorization-kubeconfig "$pki/controller-manager.conf" --controllers "*,-nodeipam" --use-service-account-credentials --leader-elect=false
+            --root-ca-file "$pki/ca.crt" --service-account-private-key-file "$pki/sa.key" --profiling=false)
         ;;
     scheduler)
-        K8S_COMMAND=(kube-scheduler --kubeconfig $pki/scheduler.conf --authentication-kubeconfig $pki/scheduler.conf
-            --authorization-kubeconfig $pki/scheduler.conf --leader-elect=false --profiling=false)
+        K8S_COMMAND=(kube-scheduler --kubeconfig "$pki/scheduler.conf" --authentication-kubeconfig "$pki/scheduler.conf"
+            --authorization-kubeconfig "$pki/scheduler.conf" --leader-elect=false --profiling=false)
         ;;
-    coredns) K8S_COMMAND=(coredns -conf $pki/Corefile) ;;
-    mpi-operator) K8S_COMMAND=(mpi-operator -kubeConfig $pki/mpi-operator.conf -kube-api-qps 100 -kube-api-burst 200) ;;
-    kueue) K8S_COMMAND=(kueue --config $pki/kueue-webhook.yaml --kubeconfig $pki/kueue.conf --feature-gates=VisibilityOnDemand=false) ;;
-    bridge) K8S_COMMAND=(wattle-bridge --kubeconfig $pki/bridge.conf) ;;
+    coredns) K8S_COMMAND=(coredns -conf "$pki/Corefile") ;;
+    mpi-operator) K8S_COMMAND=(mpi-operator -kubeConfig "$pki/mpi-operator.conf" -kube-api-qps 100 -kube-api-burst 200) ;;
+    kueue) K8S_COMMAND=(kueue --config "$pki/kueue-webhook.yaml" --kubeconfig "$pki/kueue.conf" --feature-gates=VisibilityOnDemand=false) ;;
+    bridge) K8S_COMMAND=(wattle-bridge --kubeconfig "$pki/bridge.conf") ;;
+    kwok)
+        K8S_COMMAND=(kwok --kubeconfig "$pki/kwok.conf" --manage-nodes-with-label-selector type=kwok --enable-crds Stage --node-lease-duration-seconds 200)
+        ;;
     containerd) K8S_COMMAND=(containerd) ;;
     kubelet)
-        K8S_COMMAND=(kubelet --config $pki/kubelet.yaml --kubeconfig $pki/kubelet.conf --hostname-override "$1" --node-ip "$(host_address "$1")")
+        K8S_COMMAND=(kubelet --config "$pki/kubelet.yaml" --kubeconfig "$pki/kubelet.conf" --hostname-override "$1" --node-ip "$(host_address "$1")")
         ;;
-    agent) K8S_COMMAND=(wattle-agent --kubeconfig $pki/wattle-agent.conf) ;;
+    agent)
+        K8S_COMMAND=(wattle-agent)
+        ! grep -q -- --kubeconfig "$LAB_STATE/layer/usr/sbin/wattle-agent" || K8S_COMMAND+=(--kubeconfig "$pki/wattle-agent.conf")
+        ;;
     *) die "no daemon '$2'" ;;
     esac
 }
