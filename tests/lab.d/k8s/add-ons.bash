@@ -15,6 +15,7 @@ addons_up() {
     crds_wait
     k8s_start kctl mpi-operator
     k8s_start kctl kueue
+    LAB_LOG=$LAB_STATE/kubectl.log
     kueue_webhooks | kubectl_do apply --server-side -f - >"$LAB_LOG" 2>&1 || die_log "Kueue's webhooks could not be set"
 }
 

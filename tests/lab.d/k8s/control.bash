@@ -50,7 +50,7 @@ k8s_command() {
         ;;
     coredns) K8S_COMMAND=(coredns -conf "$pki/Corefile") ;;
     mpi-operator) K8S_COMMAND=(mpi-operator -kubeConfig "$pki/mpi-operator.conf" -kube-api-qps 100 -kube-api-burst 200) ;;
-    kueue) K8S_COMMAND=(kueue --config "$pki/kueue-webhook.yaml" --kubeconfig "$pki/kueue.conf" --feature-gates=VisibilityOnDemand=false) ;;
+    kueue) K8S_COMMAND=(kueue --config "$pki/kueue.yaml" --kubeconfig "$pki/kueue.conf" --feature-gates=VisibilityOnDemand=false) ;;
     bridge) K8S_COMMAND=(wattle-bridge --kubeconfig "$pki/bridge.conf" --lease-namespace wattle-system) ;;
     kwok)
         K8S_COMMAND=(kwok --kubeconfig "$pki/kwok.conf" --manage-nodes-with-label-selector type=kwok --enable-crds Stage --node-lease-duration-seconds 200)
