@@ -59,7 +59,7 @@ k8s_up() {
     addons_up
     addons_wait
     LAB_LOG=$LAB_STATE/hosts/k1/upper/var/log/kubernetes/kubelet.log
-    wait_for 180 "not all nodes are Ready: $(kubectl_do get nodes 2>&1 | tr -s ' \n' ' ;')" knodes_ready
+    wait_for 180 "not all nodes are Ready" knodes_ready
     wattle_up
 }
 
