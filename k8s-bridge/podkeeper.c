@@ -223,7 +223,7 @@ static void record(struct wattle_podkeeper *k, struct wattle_pod_state *state)
 {
 	struct wattle_pod_record record;
 
-	if (!wattle_podmeter_record(&k->meter, state, k->spec.this, &record) || !k->recorder)
+	if (!wattle_podmeter_record(state, k->spec.this, &record) || !k->recorder)
 		return;
 	if (wattle_recorder_put(k->recorder, &record) < 0)
 		say(k, true, "the record of pod %.150s is lost: too many wait to be written to %s", state->pod.name, k->spec.this->report_dir);

@@ -189,8 +189,7 @@ static void take_meter(const struct wattle_pod_tale *tale, struct wattle_record 
 	wattle_slices_coarsen(&ret->slices, SLICES_MAX);
 }
 
-bool wattle_podmeter_record(struct wattle_podmeter *m, struct wattle_pod_state *state, const struct wattle_this_node *here,
-			    struct wattle_pod_record *ret)
+bool wattle_podmeter_record(struct wattle_pod_state *state, const struct wattle_this_node *here, struct wattle_pod_record *ret)
 {
 	static const char *const states[] = { [WATTLE_POD_SUCCEEDED] = "Succeeded", [WATTLE_POD_FAILED] = "Failed" };
 	struct wattle_pod_tale *tale = state->own;
@@ -212,7 +211,7 @@ bool wattle_podmeter_record(struct wattle_podmeter *m, struct wattle_pod_state *
 	record->end_s = tale->start_s + (int64_t) (record->elapsed_s + 0.5);
 	record->grant_w = tale->granted_w;
 	record->cap_w = tale->cap_w;
-	record->base_w = m->zones.n || tale->granted_w ? here->node.base_w : 0;
+	record->base_w = pod->allocated_w ? here->node.base_w : 0;
 	record->cap_held = !tale->cap_failed && tale->meter.over_longest_ns <= UINT64_C(1000000000);
 	record->shared = tale->shared;
 	snprintf(record->note, sizeof(record->note), "%s", tale->note);

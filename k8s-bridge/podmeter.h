@@ -48,7 +48,6 @@ void wattle_podmeter_applied(struct wattle_podmeter *meter, struct wattle_podset
 /* It has ended, and how it ended is known or will not be told: time for its record. */
 bool wattle_pod_told(const struct wattle_pod_state *state);
 /* True: *ret is the pod's record, which is given once. Pods of no MPIJob, and such as never ran, have none. */
-bool wattle_podmeter_record(struct wattle_podmeter *meter, struct wattle_pod_state *state, const struct wattle_this_node *here,
-			    struct wattle_pod_record *ret);
+bool wattle_podmeter_record(struct wattle_pod_state *state, const struct wattle_this_node *here, struct wattle_pod_record *ret);
 
 #endif

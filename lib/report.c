@@ -226,7 +226,8 @@ static int open_mpijob(const char *report_dir, const char *space, size_t space_l
 	rc = in < 0 ? in : check_folder(in, report_dir, part, err);
 	if (rc < 0)
 		return rc;
-	fd = enter(in, name, mode, report_dir, err);
+	/* who can name it may see on which nodes it ran */
+	fd = enter(in, name, make ? 0755 : 0, report_dir, err);
 	rc = fd < 0 ? fd : check_folder(fd, report_dir, name, err);
 	if (rc < 0 && fd >= 0)
 		close(fd);
