@@ -19,6 +19,7 @@ patience = 5s
 setup_file() {
     lab on ctl -- squeue -h >/dev/null || skip "no Slurm in this lab"
     wait_idle
+    lab node kctl kill-bridge
     kubectl apply -f - <<YAML
 apiVersion: kueue.x-k8s.io/v1beta2
 kind: ResourceFlavor
@@ -48,6 +49,7 @@ teardown_file() {
     kubectl delete workloads,mpijobs --all --wait=false
     kubectl delete localqueue ledger --wait=false
     kubectl delete clusterqueue ledger --wait=false
+    lab node kctl start-bridge
     wait_idle
 }
 
@@ -68,10 +70,12 @@ slurm_limit() { echo $((5000 - $(withheld))); }
 quota_is() { [[ $(quota) == "$1" ]]; }
 quota_at_least() { [[ $(quota) -ge $1 ]]; }
 
-# Reads the side that is raised last first: a raise between the two readings would only look worse than it was.
+# Both sides as they were at one moment: read until neither changed between two readings.
 sum_holds() {
-    local k s u
-    k=$(quota) s=$(slurm_limit) u=$(used)
+    local k s u again=20
+    until k=$(quota) s=$(slurm_limit) u=$(used) && [[ $k == "$(quota)" && $s == "$(slurm_limit)" ]]; do
+        ((again-- > 0)) || { echo "both sides never stood still" >&2 && return 1; }
+    done
     ((s > u)) || s=$u
     ((k + s <= BUDGET)) || { echo "Kueue $k W and Slurm $s W are more than $BUDGET W" >&2 && return 1; }
 }
