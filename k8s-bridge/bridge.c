@@ -92,6 +92,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	bridge_kueue_tick(bridge);
 	bridge_nodes_tick(bridge);
 	bridge_jobs_tick(bridge);
+	bridge_ledger_tick(bridge);
 }
 
 static void on_leading(void *arg, bool leads, const char *holder)
@@ -273,6 +274,7 @@ static void bridge_close(struct bridge *bridge)
 	bridge_status_close(bridge);
 	if (bridge->kube) {
 		bridge_jobs_stop(bridge);
+		bridge_ledger_free(bridge);
 		bridge_kueue_stop(bridge);
 		wattle_kube_watch_free(bridge->node_watch);
 		wattle_kube_lease_free(bridge->lease);

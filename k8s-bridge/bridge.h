@@ -8,6 +8,7 @@
  *     bridge_nodes.c    nodes: what is there, and watts in their status
  *     bridge_kueue.c    whether Kueue is there, its queues
  *     bridge_jobs.c     MPIJobs: from what is seen to the one next step
+ *     bridge_ledger.c   one budget of watts with Slurm
  *     bridge_status.c   /metrics, /healthz, /readyz
  *
  * Nothing is kept that could not be seen again in the cluster: killed at any moment, the next one goes on from there. */
@@ -77,6 +78,7 @@ struct bridge {
 	struct wattle_mpijob job;      /* large: what is being looked at */
 	struct wattle_ruling ruling;
 	uint32_t busy;                 /* jobs with a request on its way */
+	struct bridge_ledger *ledger;  /* NULL: none yet */
 };
 
 double bridge_now_s(void); /* monotonic */
@@ -103,6 +105,11 @@ void bridge_jobs_tick(struct bridge *bridge);
 enum bridge_job_state { BRIDGE_JOB_NEW, BRIDGE_JOB_UNTOUCHED, BRIDGE_JOB_REFUSED, BRIDGE_JOB_WAITING, BRIDGE_JOB_GRANTED, BRIDGE_JOB_ENDED, BRIDGE_JOB_STATES };
 /* How many there are in each state. */
 void bridge_jobs_count(const struct bridge *bridge, uint64_t ret[BRIDGE_JOB_STATES]);
+
+/* Every second: reads both sides when it is time, and changes one. */
+void bridge_ledger_tick(struct bridge *bridge);
+void bridge_ledger_free(struct bridge *bridge);
+size_t bridge_ledger_metrics(const struct bridge *bridge, char *text, size_t size);
 
 /* address: "0.0.0.0:9470", "[::1]:9470", ":0". */
 int bridge_status_open(struct bridge *bridge, const char *address, struct wattle_err *err);

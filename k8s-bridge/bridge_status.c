@@ -170,6 +170,7 @@ size_t bridge_metrics(struct bridge *bridge, char *text, size_t size)
 	put_steps(&out, &bridge->counts);
 	put_requests(&out, wattle_kube_stats(bridge->kube));
 	put_watches(&out, bridge);
+	out.len += bridge_ledger_metrics(bridge, text + out.len, size - out.len);
 	put(&out, "# HELP process_resident_memory_bytes Resident memory.\n# TYPE process_resident_memory_bytes gauge\nprocess_resident_memory_bytes %" PRIu64 "\n",
 	    resident_bytes());
 	return out.len;

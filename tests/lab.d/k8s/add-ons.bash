@@ -9,12 +9,20 @@ addons_up() {
     {
         kubectl_do apply --server-side -f "${K8S_DIR[mpi-operator]}/manifests/kubeflow.org_mpijobs.yaml" -f "${K8S_DIR[kueue]}/manifests/crd/bases" &&
             kubectl_do create namespace mpi-operator &&
-            kubectl_do create namespace kueue-system
+            kubectl_do create namespace kueue-system &&
+            kubectl_do apply -f "$LAB_CHECKOUT/conf/k8s/namespace.yaml" && product_rights | kubectl_do apply -f -
     } >"$LAB_LOG" 2>&1 || die_log "kubectl failed"
     crds_wait
     k8s_start kctl mpi-operator
     k8s_start kctl kueue
+    LAB_LOG=$LAB_STATE/kubectl.log
     kueue_webhooks | kubectl_do apply --server-side -f - >"$LAB_LOG" 2>&1 || die_log "Kueue's webhooks could not be set"
+}
+
+# What the product's daemons may do, as a site would have it; they run as processes here, so no Deployment and no DaemonSet.
+product_rights() {
+    kubectl_do create --dry-run=client -o json -f "$LAB_CHECKOUT/conf/k8s/bridge-rbac.yaml" -f "$LAB_CHECKOUT/conf/k8s/agent.yaml" |
+        jq -c '(.items // [.])[] | select(.kind | test("^(ServiceAccount|Role|RoleBinding|ClusterRole|ClusterRoleBinding)$"))'
 }
 
 # Not `kubectl wait`, which fails on one that has no status yet.

@@ -10,13 +10,14 @@ K8S_SERVICES=10.0.0.0/24
 k8s_daemons() {
     if [[ $1 == kctl ]]; then
         printf '%s\n' "${K8S_CONTROL[@]}"
-        ! product_has wattle-bridge || echo bridge
+        ! product_process wattle-bridge || echo bridge
     else
         printf '%s\n' containerd kubelet
-        ! product_has wattle-agent || echo agent
+        ! product_process wattle-agent || echo agent
     fi
 }
 
+product_process() { [[ $LAB_WATTLE_AS == processes ]] && product_has "$1"; }
 product_has() { [[ -e $LAB_STATE/layer/usr/sbin/$1 ]]; }
 
 # k8s_command HOST NAME: sets K8S_COMMAND, a daemon's command line.
@@ -50,8 +51,8 @@ k8s_command() {
         ;;
     coredns) K8S_COMMAND=(coredns -conf "$pki/Corefile") ;;
     mpi-operator) K8S_COMMAND=(mpi-operator -kubeConfig "$pki/mpi-operator.conf" -kube-api-qps 100 -kube-api-burst 200) ;;
-    kueue) K8S_COMMAND=(kueue --config "$pki/kueue-webhook.yaml" --kubeconfig "$pki/kueue.conf" --feature-gates=VisibilityOnDemand=false) ;;
-    bridge) K8S_COMMAND=(wattle-bridge --kubeconfig "$pki/bridge.conf") ;;
+    kueue) K8S_COMMAND=(kueue --config "$pki/kueue.yaml" --kubeconfig "$pki/kueue.conf" --feature-gates=VisibilityOnDemand=false) ;;
+    bridge) K8S_COMMAND=(wattle-bridge --kubeconfig "$pki/bridge.conf" --lease-namespace wattle-system) ;;
     kwok)
         K8S_COMMAND=(kwok --kubeconfig "$pki/kwok.conf" --manage-nodes-with-label-selector type=kwok --enable-crds Stage --node-lease-duration-seconds 200)
         ;;
