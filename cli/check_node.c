@@ -182,7 +182,7 @@ static bool nobody_writes(const struct wattle_check *check)
 	int rc;
 
 	rc = wattle_lease_read(&node, &book, &err);
-	return rc == -ENOENT || (rc == 0 && book->n_jobs == 0 && book->n_limits == 0);
+	return rc == -ENOENT || (rc == 0 && book->n_jobs + book->n_pods == 0 && book->n_limits == 0);
 }
 
 /* A BIOS lock shows only when one writes. So the value just read is written back to where it was read: that changes nothing, and
@@ -314,13 +314,16 @@ void wattle_check_leases(struct wattle_check *check)
 		owed += book->limit[i].owed;
 	for (uint32_t i = 0; book && i < book->n_jobs; i++)
 		failed += book->job[i].cap_failed;
+	for (uint32_t i = 0; book && i < book->n_pods; i++)
+		failed += book->pod[i].cap_failed;
 	if (owed) {
 		wattle_found(check, WATTLE_LEVEL_WRONG, "leases", "%u limit%s could not be put back and stay%s off", owed, owed == 1 ? "" : "s",
 			     owed == 1 ? "s" : "");
 		wattle_mend(check, "`wattle lease list` shows which; mend the cause, then `wattle lease sweep`");
 	}
 	if (failed) {
-		wattle_found(check, WATTLE_LEVEL_WRONG, "leases", "the cap of %u job%s here is not in force", failed, failed == 1 ? "" : "s");
+		wattle_found(check, WATTLE_LEVEL_WRONG, "leases", "the cap of %u job%s or pod%s here is not in force", failed, failed == 1 ? "" : "s",
+			     failed == 1 ? "" : "s");
 		wattle_mend(check, "`wattle lease list` shows why");
 	}
 	bad = books_set_aside();
@@ -329,7 +332,8 @@ void wattle_check_leases(struct wattle_check *check)
 		wattle_mend(check, "compare the limits with their boot values, then remove " WATTLE_RUN_DIR "/book.bad.*");
 	}
 	if (!owed && !failed)
-		wattle_found(check, WATTLE_LEVEL_OK, "leases", "%u job%s, nothing owed", book ? book->n_jobs : 0, book && book->n_jobs == 1 ? "" : "s");
+		wattle_found(check, WATTLE_LEVEL_OK, "leases", "%u job%s, %u pod%s, nothing owed", book ? book->n_jobs : 0,
+			     book && book->n_jobs == 1 ? "" : "s", book ? book->n_pods : 0, book && book->n_pods == 1 ? "" : "s");
 }
 
 void wattle_check_agent(struct wattle_check *check)

@@ -96,13 +96,32 @@ static struct json_object *json_job(const struct wattle_book *book, const struct
 	return o;
 }
 
+static struct json_object *json_pod(const struct wattle_lease_pod *pod, uint64_t now_ns)
+{
+	struct json_object *o = json_object_new_object();
+	char b[32];
+
+	put(o, "pod", json_object_new_string(pod->name));
+	put(o, "uid", json_object_new_string(pod->uid));
+	put(o, "watts_w", json_object_new_int64(pod->watts_w));
+	put(o, "holder", pod->holder.pid > 0 ? json_proc(&pod->holder) : NULL);
+	put(o, "keeper", json_proc(&pod->keeper));
+	snprintf(b, sizeof(b), "%.3f", (double) (now_ns > pod->since_ns ? now_ns - pod->since_ns : 0) / 1e9);
+	put(o, "age_s", json_object_new_double_s(strtod(b, NULL), b));
+	put(o, "shared", json_object_new_boolean(pod->shared));
+	put(o, "cap_failure", pod->cap_failed ? json_object_new_string(pod->cap_failure) : NULL);
+	return o;
+}
+
 static void list_json(const struct wattle_book *book, const struct wattle_zones *zones)
 {
-	struct json_object *o = json_object_new_object(), *jobs = json_object_new_array(), *limits = json_object_new_array();
+	struct json_object *o = json_object_new_object(), *jobs = json_object_new_array(), *pods = json_object_new_array(), *limits = json_object_new_array();
 	uint64_t now_ns = wattle_boottime_ns(), now_uw;
 
 	for (uint32_t i = 0; i < book->n_jobs; i++)
 		json_object_array_add(jobs, json_job(book, &book->job[i], now_ns));
+	for (uint32_t i = 0; i < book->n_pods; i++)
+		json_object_array_add(pods, json_pod(&book->pod[i], now_ns));
 	for (uint32_t i = 0; i < book->n_limits; i++) {
 		const struct wattle_lease_limit *limit = &book->limit[i];
 		struct json_object *l = json_object_new_object();
@@ -116,6 +135,7 @@ static void list_json(const struct wattle_book *book, const struct wattle_zones 
 		json_object_array_add(limits, l);
 	}
 	put(o, "jobs", jobs);
+	put(o, "pods", pods);
 	put(o, "limits", limits);
 	print_object(o);
 }
@@ -169,6 +189,33 @@ static void list_jobs(const struct wattle_book *book)
 	for (uint32_t i = 0; i < book->n_jobs; i++)
 		if (book->job[i].cap_failed)
 			printf("job %u: cap not in force: %s\n", book->job[i].job_id, book->job[i].cap_failure);
+}
+
+static void list_pods(const struct wattle_book *book)
+{
+	static const char *const head[] = { "POD", ">WATTS", ">HOLDER", "ALIVE", ">SINCE" };
+	uint64_t now_ns = wattle_boottime_ns();
+	struct wattle_table table;
+	char b[32];
+
+	wattle_table_begin(&table, head, sizeof(head) / sizeof(head[0]));
+	for (uint32_t i = 0; i < book->n_pods; i++) {
+		const struct wattle_lease_pod *pod = &book->pod[i];
+
+		wattle_table_cell(&table, "%s", pod->name);
+		wattle_table_cell(&table, "%u W", pod->watts_w);
+		if (pod->holder.pid > 0)
+			wattle_table_cell(&table, "%d", (int) pod->holder.pid);
+		else
+			wattle_table_cell(&table, "%s", "(to come)");
+		wattle_table_cell(&table, "%s", pod->holder.pid <= 0 ? "" : wattle_proc_alive(&pod->holder) ? "yes" : "no");
+		wattle_table_cell(&table, "%s",
+				  wattle_text_duration(b, sizeof(b), (double) (now_ns > pod->since_ns ? now_ns - pod->since_ns : 0) / 1e9));
+	}
+	wattle_table_print(&table, stdout);
+	for (uint32_t i = 0; i < book->n_pods; i++)
+		if (book->pod[i].cap_failed)
+			printf("pod %s: cap not in force: %s\n", book->pod[i].name, book->pod[i].cap_failure);
 }
 
 static void cell_uw(struct wattle_table *table, bool known, uint64_t uw)
@@ -257,10 +304,14 @@ static int cmd_list(int argc, char **argv)
 		list_json(book ? book : &(struct wattle_book){ .n_jobs = 0 }, &zones);
 		return wattle_finish(WATTLE_EXIT_DONE);
 	}
-	if (!book || book->n_jobs == 0)
+	if (!book || book->n_jobs + book->n_pods == 0)
 		printf("no lease lives on %s\n", this.host);
-	else
+	if (book && book->n_jobs > 0)
 		list_jobs(book);
+	if (book && book->n_pods > 0) {
+		printf("%s", book->n_jobs ? "\n" : "");
+		list_pods(book);
+	}
 	if (book && book->n_limits > 0) {
 		printf("\n");
 		list_limits(book, &zones);

@@ -19,6 +19,7 @@
 #include "report_against.h"
 #include "report_carbon.h"
 #include "report_mpi.h"
+#include "report_mpijob.h"
 #include "report_slowdown.h"
 #include "siteconf.h"
 #include "slurm.h"
@@ -40,6 +41,7 @@ struct part {
 
 struct report {
 	const char *id;
+	bool mpijob;           /* of Kubernetes: steps are pods */
 	bool slurm_known;      /* Slurm told us of the job */
 	struct wattle_err slurm_err;
 	size_t n_parts;
@@ -64,9 +66,14 @@ static const char *held_text(const struct wattle_record *r)
 	return r->cap_w == 0 ? (r->note[0] ? "no" : "-") : r->cap_held ? "yes" : "no";
 }
 
-static void print_steps(const struct part *part)
+static const char *step_text(const struct report *report, const struct wattle_record *r, char *buf, size_t size)
 {
-	static const char *const head[] = { "STEP", "NODE", ">TIME", ">ENERGY", ">kWh", ">MEAN", ">PEAK", ">GRANT", ">CAP", "HELD", ">AT CAP" };
+	return report->mpijob ? report_mpijob_pod(r->step_id, buf, size) : wattle_step_name(r->step_id, buf, size);
+}
+
+static void print_steps(const struct part *part, const struct report *report)
+{
+	const char *const head[] = { report->mpijob ? "POD" : "STEP", "NODE", ">TIME", ">ENERGY", ">kWh", ">MEAN", ">PEAK", ">GRANT", ">CAP", "HELD", ">AT CAP" };
 	struct wattle_table table;
 	char b[32];
 
@@ -75,7 +82,7 @@ static void print_steps(const struct part *part)
 		const struct wattle_record *r = &part->records.record[i];
 		bool measured = r->energy_j >= 0;
 
-		wattle_table_cell(&table, "%s", wattle_step_name(r->step_id, b, sizeof(b)));
+		wattle_table_cell(&table, "%s", step_text(report, r, b, sizeof(b)));
 		wattle_table_cell(&table, "%s%s", r->node, r->shared ? " (shared)" : "");
 		wattle_table_cell(&table, "%s", wattle_text_duration(b, sizeof(b), r->elapsed_s));
 		wattle_table_cell(&table, "%s", wattle_text_energy(b, sizeof(b), r->energy_j));
@@ -104,7 +111,7 @@ static void print_steps(const struct part *part)
 		const struct wattle_record *r = &part->records.record[i];
 
 		if (r->note[0])
-			printf("note: step %s on %s: %s\n", wattle_step_name(r->step_id, b, sizeof(b)), r->node, r->note);
+			printf("note: %s%s on %s: %s\n", report->mpijob ? "" : "step ", step_text(report, r, b, sizeof(b)), r->node, r->note);
 	}
 }
 
@@ -136,7 +143,7 @@ static void print_head(const struct part *part)
 	char from[32], to[32], took[32];
 	int64_t start_s = job->start_s > 0 ? job->start_s : t->start_s, end_s = job->end_s > 0 ? job->end_s : t->end_s;
 
-	printf("job %s", job->label);
+	printf("%s%s", report_is_mpijob(job->label) ? "" : "job ", job->label);
 	if (job->name[0])
 		printf(" \"%s\"", job->name);
 	if (job->user[0])
@@ -184,7 +191,7 @@ static void print_part(const struct part *part, const struct report *report)
 	print_head(part);
 	if (part->records.n > 0) {
 		printf("\n");
-		print_steps(part);
+		print_steps(part, report);
 		printf("\n");
 		print_total(part);
 	}
@@ -263,13 +270,13 @@ static struct json_object *watts_or_null(uint32_t w)
 	return w ? json_object_new_int64(w) : NULL;
 }
 
-static struct json_object *json_step(const struct wattle_record *r)
+static struct json_object *json_step(const struct report *report, const struct wattle_record *r)
 {
 	struct json_object *o = json_object_new_object();
 	bool measured = r->energy_j >= 0;
 	char b[32];
 
-	put(o, "step", json_object_new_string(wattle_step_name(r->step_id, b, sizeof(b))));
+	put(o, report->mpijob ? "pod" : "step", json_object_new_string(step_text(report, r, b, sizeof(b))));
 	put(o, "node", json_object_new_string(r->node));
 	put(o, "start", time_or_null(r->start_s));
 	put(o, "end", time_or_null(r->end_s));
@@ -311,13 +318,13 @@ static void json_total(struct json_object *o, const struct wattle_total *t)
 	put(o, "unmeasured_nodes", json_object_new_int64((int64_t) t->n_unmeasured));
 }
 
-static struct json_object *json_part(const struct part *part)
+static struct json_object *json_part(const struct report *report, const struct part *part)
 {
 	struct json_object *o = json_object_new_object(), *steps = json_object_new_array(), *list;
 	const struct wattle_slurm_job *job = part->job;
 
 	put(o, "job", json_object_new_string(job->label));
-	put(o, "job_id", json_object_new_int64(job->job_id));
+	put(o, "job_id", report->mpijob ? NULL : json_object_new_int64(job->job_id));
 	put(o, "name", text_or_null(job->name));
 	put(o, "user", text_or_null(job->user));
 	put(o, "state", text_or_null(job->state));
@@ -340,7 +347,7 @@ static struct json_object *json_part(const struct part *part)
 	put(o, "bad_lines", json_object_new_int64(part->records.n_bad));
 	json_total(o, &part->total);
 	for (size_t i = 0; i < part->records.n; i++)
-		json_object_array_add(steps, json_step(&part->records.record[i]));
+		json_object_array_add(steps, json_step(report, &part->records.record[i]));
 	put(o, "steps", steps);
 	return o;
 }
@@ -393,7 +400,7 @@ static void print_json(const struct report *report)
 	put(o, "so_far", json_object_new_boolean(report_going(report)));
 	json_total(o, &all);
 	for (size_t i = 0; i < report->n_parts; i++)
-		json_object_array_add(jobs, json_part(&report->part[i]));
+		json_object_array_add(jobs, json_part(report, &report->part[i]));
 	put(o, "jobs", jobs);
 	put(o, "slurm", report->slurm_known ? NULL : json_object_new_string(report->slurm_err.text));
 	printf("%s\n", json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE));
@@ -493,6 +500,37 @@ static int report_make(struct report *report, const struct wattle_slurm_jobs *jo
 	return WATTLE_EXIT_DONE;
 }
 
+static int report_mpijob(struct report *report, const char *dir, const struct arguments *args)
+{
+	const struct report_baseline_said said = { args->baseline, args->profile, args->conf, dir, args->nodes };
+	struct wattle_err err = WATTLE_ERR_INIT;
+	struct report_baseline baseline;
+	struct wattle_slurm_job job;
+	struct part *part;
+	size_t n_workers;
+
+	if (report_baseline_read(&said, &baseline) != 0)
+		return WATTLE_EXIT_FAILED;
+	report->part = part = calloc(1, sizeof(*report->part));
+	if (!part)
+		return wattle_fail("out of memory");
+	report->n_parts = 1;
+	report->mpijob = report->slurm_known = true;
+	part->job = &job;
+	if (report_mpijob_read(report->id, dir, args->nodes, &job, &part->records, &n_workers, &err) < 0)
+		return wattle_fail("%s: %s", report->id, err.text);
+	report_intensity_read(args->conf, args->carbon_dir, &report->intensity);
+	/* a launcher computes nothing, and is not metered: what the job drew is what its workers' nodes did */
+	wattle_total_job(part->records.record, n_workers, &part->total);
+	report_carbon_make(&report->intensity, &job, part->records.record, n_workers, &part->carbon);
+	report_slowdown_make(&said, &baseline, &job, job.comment, &part->records, &part->total, &part->slowdown);
+	if (args->json)
+		print_json(report);
+	else
+		print_people(report);
+	return WATTLE_EXIT_DONE;
+}
+
 int wattle_cmd_report(int argc, char **argv)
 {
 	struct arguments args = { .json = false };
@@ -501,7 +539,7 @@ int wattle_cmd_report(int argc, char **argv)
 		{ "conf", NULL, "PATH", &args.conf, "site configuration [" WATTLE_CONF_PATH "]" },
 		{ "report-dir", NULL, "DIR", &args.dir, "where the records lie [report_dir of the site configuration]" },
 		{ "carbon-dir", NULL, "DIR", &args.carbon_dir, "where carbon intensities lie [" WATTLE_FORECAST_CACHE_DIR "]" },
-		{ "baseline", NULL, "TIME|JOBID", &args.baseline, "compare with this run time, such as 75s, or with this job" },
+		{ "baseline", NULL, "TIME|JOB", &args.baseline, "compare with this run time, such as 75s, or with this job" },
 		{ "against", NULL, "JOBID", &args.against, "compare joules and grams with this job's, such as one that ran at once" },
 		{ "profile", NULL, "PROFILE", &args.profile, "compare with this profile [the one that predicted]" },
 		{ "measured", NULL, "FILE", &args.measured, "what libwattle_mpi measured [.wattle/JOBID/measured.jsonl of the job's folder]" },
@@ -510,7 +548,7 @@ int wattle_cmd_report(int argc, char **argv)
 	};
 	const struct wattle_usage usage = {
 		.command = "wattle report",
-		.operands = "JOBID[_TASK|+HET]",
+		.operands = "JOBID[_TASK|+HET] | mpijob/[NAMESPACE/]NAME",
 		.about = "Prints what a job drew, step by step and node by node: energy, watts, the grant, the cap\n"
 			 "in force, and whether it was held. Users see their own jobs, root all.",
 		.options = options,
@@ -530,6 +568,13 @@ int wattle_cmd_report(int argc, char **argv)
 	if (!wattle_options_take(&usage, argc, argv, &first, &status))
 		return status;
 	report.id = argv[first];
+	if (report_is_mpijob(report.id)) {
+		if (wattle_report_dir_find(args.conf, args.dir, dir, sizeof(dir)) < 0)
+			return WATTLE_EXIT_FAILED;
+		status = report_mpijob(&report, dir, &args);
+		report_free(&report);
+		return wattle_finish(status);
+	}
 	if (wattle_jobid_parse(report.id, &bare.job_id, &plain, &err) < 0) {
 		wattle_warn("%s", err.text);
 		return WATTLE_EXIT_USAGE;

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "cleanup.h"
-#include "siteconf.h"
 
 void wattle_this_node_bare(const char *name, struct wattle_this_node *ret)
 {
@@ -44,5 +43,7 @@ int wattle_this_node_find(const char *conf_path, const char *name, struct wattle
 	ret->node.base_w = class->base_w;
 	ret->node.min_w = class->min_w;
 	ret->node.max_w = class->max_w;
+	ret->on_cap_failure = conf->on_cap_failure;
+	snprintf(ret->report_dir, sizeof(ret->report_dir), "%s", conf->report_dir);
 	return 0;
 }

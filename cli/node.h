@@ -6,10 +6,13 @@
 
 #include "err.h"
 #include "lease.h"
+#include "siteconf.h"
 
 struct wattle_this_node {
 	char host[256];
 	struct wattle_node node; /* node.host points to host: don't copy the struct */
+	enum wattle_cap_failure on_cap_failure;
+	char report_dir[256];    /* "": the site does not say */
 };
 
 /* conf: path or NULL for the built-in; name: or NULL for the host's name up to the first dot. On error err says what to do. */

@@ -15,6 +15,7 @@
 #include "decimal.h"
 #include "json_new.h"
 #include "profile_common.h"
+#include "report_mpijob.h"
 #include "table.h"
 #include "units.h"
 
@@ -131,6 +132,29 @@ static bool take_time(const char *text, double *ret_s)
 	return true;
 }
 
+static int baseline_of_mpijob(const struct report_baseline_said *said, struct report_baseline *ret)
+{
+	struct wattle_job_records records = { 0 };
+	struct wattle_err err = WATTLE_ERR_INIT;
+	struct wattle_slurm_job job;
+	struct wattle_total total;
+	size_t n_workers;
+	int rc = report_mpijob_read(said->baseline, said->report_dir, said->nodes, &job, &records, &n_workers, &err);
+
+	if (rc == 0 && strcmp(job.state, "COMPLETED") != 0)
+		rc = wattle_err_set(&err, EINVAL, "it did not complete, so its run time tells nothing");
+	if (rc == 0) {
+		ret->time_s = wattle_job_work_s(&records);
+		wattle_total_job(records.record, n_workers, &total);
+		ret->energy_j = total.n_unmeasured ? 0 : total.node_energy_j;
+		snprintf(ret->what, sizeof(ret->what), "%.150s", job.label);
+		if (total.cap_w && total.capped)
+			snprintf(ret->what, sizeof(ret->what), "%.120s, itself under a cap of %u W", job.label, total.cap_w);
+	}
+	wattle_job_records_free(&records);
+	return rc < 0 ? wattle_fail("--baseline=%.80s: %s", said->baseline, err.text) : 0;
+}
+
 int report_baseline_read(const struct report_baseline_said *said, struct report_baseline *ret)
 {
 	char why[240];
@@ -140,6 +164,8 @@ int report_baseline_read(const struct report_baseline_said *said, struct report_
 		snprintf(ret->what, sizeof(ret->what), "the time said");
 		return 0;
 	}
+	if (said->baseline && report_is_mpijob(said->baseline))
+		return baseline_of_mpijob(said, ret);
 	if (said->baseline)
 		return baseline_of_job(said, ret);
 	if (said->profile && baseline_of_profile(said->profile, said, ret, why, sizeof(why)) < 0)

@@ -15,7 +15,7 @@
 
 struct wattle_slurm_job {
 	uint32_t job_id;      /* the number that records go by */
-	char label[64];       /* "12", "12_4", "12+1": as people say it */
+	char label[340];      /* "12", "12_4", "12+1": as people say it; "mpijob/default/nbody" */
 	char name[64], user[64], state[32], partition[64];
 	uid_t uid;            /* (uid_t) -1: not known */
 	int64_t start_s, end_s; /* UTC seconds; 0: not yet, not known */

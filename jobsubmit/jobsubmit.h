@@ -6,11 +6,10 @@
  * several threads at once: no waiting, no exit, bounded work, and no state but the cached configuration and profiles (and, between the
  * components of one heterogeneous job, the first of them). */
 
-#include "carbon_decide.h"
 #include "err.h"
+#include "flow.h"
 #include "grant.h"
 #include "policy.h"
-#include "profile_choose.h"
 #include "request.h"
 #include "siteconf.h"
 #include "slurm_compat.h"
@@ -36,18 +35,12 @@ struct wattle_words {
 	char said[256];            /* how, for messages: "--slowdown=5% --power=300", "licence power:1200" */
 	bool explicit_licence, explicit_gres; /* the user named our licence or gres */
 	uint64_t licence_w, gres_w;
+	char licence_name[WATTLE_NAME_MAX + 16], gres_name[WATTLE_NAME_MAX + 16]; /* "licence power", "gres power" */
 };
 
 /* site may be NULL: then licences and gres are not looked at. -errno: something of ours was said and can't be taken. */
 int wattle_words_collect(const job_desc_msg_t *job_desc, const struct wattle_siteconf *site, struct wattle_words *ret,
 			 struct wattle_err *err);
-
-/* --- profiles.c: the site's profiles, read again when one changes ---------------------------------------------------------- */
-
-/* The profile that the job means (profile_choose.h). One that is broken now is used as it was, and the log says so once. Thread-safe. */
-int wattle_profile_of_job(const job_desc_msg_t *job_desc, const struct wattle_siteconf *site, const struct wattle_request *request,
-			  const char *partitions, struct wattle_chosen_profile *ret, struct wattle_err *err);
-void wattle_profiles_close(void);
 
 /* --- script.c: options that only the submission's text still shows; pure functions ----------------------------------------- */
 
@@ -65,32 +58,14 @@ bool wattle_script_option(const char *script, size_t len, struct wattle_option *
  * (0: the first or only one). Words that follow an option of unknown shape are not trusted: it may miss one, never invent one. */
 bool wattle_submit_line_option(const char *line, size_t len, uint32_t component, struct wattle_option *ret);
 
-/* --- facts.c: a job_desc in the policy's terms ------------------------------------------------------------------------------ */
+/* --- facts.c: a job_desc in the flow's terms ---------------------------------------------------------------------------------- */
 
-/* Strings point into job_desc. */
-void wattle_facts_from_job(const job_desc_msg_t *job_desc, struct wattle_facts *ret);
-
-/* --- carbon_files.c: the zone's forecast and the queue's slot loads ---------------------------------------------------------- */
-
-/* Decides under the newest good files. never (or NULL): why such a job is not put off at all. Thread-safe, never fails. */
-void wattle_carbon_ask(const struct wattle_siteconf *site, const struct wattle_carbon_facts *facts, const char *never,
-		       struct wattle_carbon_decision *ret);
-void wattle_carbon_close(void);
+/* Strings point into job_desc, words and Slurm's own. Reads the clock. */
+void wattle_submission_of_job(const job_desc_msg_t *job_desc, const struct wattle_siteconf *site, const struct wattle_words *words,
+			      struct wattle_submission *ret);
 
 /* --- carbon.c: when the job starts, how wide ---------------------------------------------------------------------------------- */
 
-struct wattle_carbon_answer {
-	struct wattle_carbon_decision decision;
-	uint32_t nodes_min, nodes_max; /* what the job may have, however it begins */
-	char text[300];            /* for the end of the answer; "": carbon was not asked for */
-};
-
-/* profile: of the job, or NULL. Reads the clock; changes nothing. */
-void wattle_carbon_of_job(const job_desc_msg_t *job_desc, const struct wattle_siteconf *site, const struct wattle_request *request,
-			  const struct wattle_chosen_profile *profile, const char *partitions, const struct wattle_decision *decision,
-			  struct wattle_carbon_answer *ret);
-/* A scaled job begins at its first size and is granted its plan's greatest watts: charge and answer follow. */
-int wattle_carbon_size(const struct wattle_carbon_decision *carbon, struct wattle_decision *decision, struct wattle_err *err);
 /* begin_time, and of a scaled job nodes, requeue, append and WATTLE_PLAN in its environment; any other WATTLE_PLAN goes. */
 int wattle_carbon_apply(job_desc_msg_t *job_desc, const struct wattle_carbon_decision *carbon, struct wattle_err *err);
 
@@ -108,8 +83,8 @@ int wattle_strip_names(job_desc_msg_t *job_desc, struct wattle_err *err);
 int wattle_charge_licences(const struct wattle_siteconf *site, const char *present, uint64_t charge_w, char **list, struct wattle_err *err);
 int wattle_charge_gres(const struct wattle_siteconf *site, const char *present, uint64_t watts_w, char **list, struct wattle_err *err);
 /* All of it: charge, grant, node bound, admin_comment. */
-int wattle_rewrite(job_desc_msg_t *job_desc, const struct wattle_siteconf *site, const struct wattle_facts *facts,
-		   const struct wattle_decision *decision, const struct wattle_carbon_answer *carbon, struct wattle_err *err);
+int wattle_rewrite(job_desc_msg_t *job_desc, const struct wattle_siteconf *site, const struct wattle_submission *submission,
+		   const struct wattle_verdict *verdict, struct wattle_err *err);
 /* Our licence as a TRES per task, node, socket or job, which Slurm 24.11 would count beside the charge: -EINVAL. */
 int wattle_check_licence_tres(const job_desc_msg_t *job_desc, const struct wattle_siteconf *site, struct wattle_err *err);
 /* Our names in a list of gres that are not per node: -EINVAL. */
@@ -123,6 +98,10 @@ int wattle_het_charge(job_desc_msg_t *job_desc, const struct wattle_siteconf *si
 		      struct wattle_err *err);
 
 /* --- submit.c, modify.c: the two calls; they return ESLURM_* ---------------------------------------------------------------- */
+
+/* The files that decisions are made from. Never fail: without memory for them jobs that need one are refused. */
+void wattle_submit_open(void);
+void wattle_submit_close(void);
 
 int wattle_submit(job_desc_msg_t *job_desc, uint32_t submit_uid, char **err_msg);
 int wattle_modify(job_desc_msg_t *job_desc, void *job_ptr, uint32_t submit_uid, char **err_msg);

@@ -25,14 +25,14 @@ EXPORT int job_modify(WATTLE_JOB_MODIFY_ARGS);
 int init(void)
 {
 	wattle_conf_open(WATTLE_CONF_PATH);
+	wattle_submit_open();
 	return SLURM_SUCCESS;
 }
 
 int fini(void)
 {
 	wattle_conf_close();
-	wattle_profiles_close();
-	wattle_carbon_close();
+	wattle_submit_close();
 	return SLURM_SUCCESS;
 }
 

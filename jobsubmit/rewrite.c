@@ -39,27 +39,13 @@ int wattle_strip_names(job_desc_msg_t *job_desc, struct wattle_err *err)
 	return 0;
 }
 
-static int append_grant(job_desc_msg_t *job_desc, const struct wattle_facts *facts, const struct wattle_decision *decision,
-			const struct wattle_carbon_answer *carbon, struct wattle_err *err)
+static int append_grant(job_desc_msg_t *job_desc, const struct wattle_submission *submission, const struct wattle_verdict *verdict,
+			struct wattle_err *err)
 {
-	struct wattle_grant grant = {
-		.watts_w = decision->watts_w, .nodes_min = carbon->nodes_min, .nodes_max = carbon->nodes_max,
-		.defaulted = decision->defaulted, .slowdown_pct = decision->slowdown_pct,
-	};
 	char entry[sizeof(WATTLE_GRANT_NAME) + WATTLE_GRANT_MAX] = WATTLE_GRANT_NAME "=";
+	struct wattle_grant grant;
 
-	if (carbon->decision.mode != WATTLE_CARBON_OFF) {
-		grant.carbon = carbon->decision.mode;
-		grant.start_s = carbon->decision.start_s;
-		grant.saving_pct = (uint32_t) carbon->decision.saving_pct;
-	}
-	memcpy(grant.profile, decision->profile, sizeof(grant.profile));
-	if (decision->defaulted) {
-		grant.tasks = facts->tasks;
-		grant.cpus_per_task = facts->cpus_per_task;
-		grant.tasks_per_node = facts->tasks_per_node;
-		grant.cpus_per_node = facts->cpus_per_node;
-	}
+	wattle_flow_grant(submission, verdict, &grant);
 	if (wattle_grant_format(&grant, entry + strlen(entry), WATTLE_GRANT_MAX) < 0)
 		return wattle_err_set(err, ENOSPC, "the grant does not fit");
 	return wattle_entries_append(&job_desc->spank_job_env, &job_desc->spank_job_env_size, entry, err);
@@ -128,9 +114,10 @@ int wattle_check_other_gres(const job_desc_msg_t *job_desc, const struct wattle_
 	return 0;
 }
 
-int wattle_rewrite(job_desc_msg_t *job_desc, const struct wattle_siteconf *site, const struct wattle_facts *facts,
-		   const struct wattle_decision *decision, const struct wattle_carbon_answer *carbon, struct wattle_err *err)
+int wattle_rewrite(job_desc_msg_t *job_desc, const struct wattle_siteconf *site, const struct wattle_submission *submission,
+		   const struct wattle_verdict *verdict, struct wattle_err *err)
 {
+	const struct wattle_decision *decision = &verdict->decision;
 	int rc = 0;
 
 	if (site->charge & WATTLE_CHARGE_LICENCE)
@@ -138,7 +125,7 @@ int wattle_rewrite(job_desc_msg_t *job_desc, const struct wattle_siteconf *site,
 	if (rc == 0 && (site->charge & WATTLE_CHARGE_GRES))
 		rc = wattle_charge_gres(site, job_desc->tres_per_node, decision->watts_w, &job_desc->tres_per_node, err);
 	if (rc == 0)
-		rc = append_grant(job_desc, facts, decision, carbon, err);
+		rc = append_grant(job_desc, submission, verdict, err);
 	if (rc < 0)
 		return rc;
 	if (decision->nodes_bounded)

@@ -113,6 +113,10 @@ int wattle_words_collect(const job_desc_msg_t *job_desc, const struct wattle_sit
 	int rc;
 
 	*ret = (struct wattle_words) { .request = WATTLE_REQUEST_INIT };
+	if (site) {
+		snprintf(ret->licence_name, sizeof(ret->licence_name), "licence %s", site->licence);
+		snprintf(ret->gres_name, sizeof(ret->gres_name), "gres %s", site->gres);
+	}
 	if (site && (rc = look_in_charge(job_desc, site, ret, err)) < 0)
 		return rc;
 	if ((rc = look_in_environment(job_desc->spank_job_env, job_desc->spank_job_env_size, ret, &found, err)) < 0)

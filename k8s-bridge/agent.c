@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* wattle-agent: restores a node's power limits the moment the last holder of a lease dies.
+/* wattle-agent: restores a node's power limits the moment the last holder of a lease dies; on nodes of Kubernetes it keeps the leases of
+ * pods, too (podkeeper.h).
  *
  * It holds nothing that is not in the lease book: killed at any time, it loses nothing, and the hooks of Slurm go on without
  * it. It writes no limit itself; it calls wattle_lease_sweep when a sweep has something to do, which is when
@@ -28,6 +29,9 @@
 #include "lease.h"
 #include "node.h"
 #include "notify.h"
+#ifdef HAVE_KUBE
+#include "podkeeper.h"
+#endif
 #include "watch.h"
 
 #define TICK_S 30       /* the safety net */
@@ -43,6 +47,10 @@ struct agent {
 	struct event *changed, *tick, *folder_gone;
 	int inotify_fd, watch_id, lock_fd;
 	struct wattle_watches watches;
+	bool kubernetes;           /* keeps pods' leases */
+	const char *kubeconfig;    /* NULL: what a pod is given */
+	struct wattle_podkeeper *keeper;
+	bool undone;               /* the last sweep could not be done */
 	char told[256];            /* the last bad news, and when */
 	uint64_t told_ns;
 	int status;
@@ -146,14 +154,25 @@ static void tick_in(struct agent *agent, double s)
 	event_add(agent->tick, &t);
 }
 
+static int transact(struct agent *agent, struct wattle_outcome *ret, struct wattle_err *err)
+{
+#ifdef HAVE_KUBE
+	if (agent->keeper)
+		return wattle_podkeeper_apply(agent->keeper, ret, err);
+#endif
+	return wattle_lease_sweep(&agent->this.node, ret, err);
+}
+
 /* 0, or -errno if the sweep could not be done. owed: some limit could not be put back. */
 static int sweep(struct agent *agent, bool *ret_owed)
 {
 	static struct wattle_outcome outcome; /* large; we have one thread */
 	struct wattle_err err = WATTLE_ERR_INIT;
 	uint64_t start_ns = wattle_boottime_ns();
-	int rc = wattle_lease_sweep(&agent->this.node, &outcome, &err);
+	int rc = transact(agent, &outcome, &err);
 	bool swept = false;
+
+	agent->undone = rc < 0;
 
 	for (uint32_t i = 0; i < outcome.n_events && i < WATTLE_EVENTS_MAX; i++) {
 		const struct wattle_event *event = &outcome.event[i];
@@ -234,7 +253,7 @@ static void look(struct agent *agent, bool must, bool at_tick)
 				say_leftover(&dead[i]);
 		n_dead = 0;
 		/* a restore that failed a moment ago fails again now: that waits for the tick */
-		must = rc > 0 || (at_tick && round == 0 && !owed && (limits_owed(book) || (book && book->n_jobs > 0)));
+		must = rc > 0 || (at_tick && round == 0 && !owed && (agent->undone || limits_owed(book) || (book && book->n_jobs + book->n_pods > 0)));
 		if (!must)
 			break;
 	}
@@ -248,9 +267,15 @@ static void on_ended(void *arg)
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
+	struct agent *agent = arg;
+
 	(void) fd;
 	(void) what;
-	look(arg, false, true);
+#ifdef HAVE_KUBE
+	if (agent->keeper)
+		wattle_podkeeper_look(agent->keeper);
+#endif
+	look(agent, false, true);
 }
 
 /* Locks and watches the run folder, which the first sweep has made. Once more if it went away meanwhile. */
@@ -345,6 +370,7 @@ static void on_reload(evutil_socket_t signal, short what, void *arg)
 	agent->this.node.base_w = fresh.node.base_w;
 	agent->this.node.min_w = fresh.node.min_w;
 	agent->this.node.max_w = fresh.node.max_w;
+	agent->this.on_cap_failure = fresh.on_cap_failure;
 	look(agent, true, false);
 }
 
@@ -357,7 +383,9 @@ static void help(void)
 	       "holder dies. Runs in the foreground, as root.\n\n"
 	       "options:\n"
 	       "  --conf=PATH        site configuration [" WATTLE_CONF_PATH "]\n"
-	       "  --node=NAME        this node's name, if it is not the host's\n"
+	       "  --node=NAME        this node's name, if it is not the host's [$NODE_NAME, with Kubernetes]\n"
+	       "  --kubeconfig=FILE  keep the leases of this node's pods, too: how to reach the API server\n"
+	       "  --kubernetes       the same with what a pod is given, where it runs as one\n"
 	       "  --once             sweep once and leave; exit 1 if a limit could not be put back\n"
 	       "  --help             this text\n"
 	       "  --version          the version\n\n"
@@ -381,6 +409,36 @@ static void go_first(void)
 	setpriority(PRIO_PROCESS, 0, -10);
 }
 
+#ifdef HAVE_KUBE
+static void say_line(bool warning, const char *text)
+{
+	say(warning ? LEVEL_WARNING : LEVEL_NOTICE, "%s", text);
+}
+
+static void on_pods_changed(void *arg)
+{
+	look(arg, true, false);
+}
+#endif
+
+static int keeper_open(struct agent *agent)
+{
+#ifdef HAVE_KUBE
+	const struct wattle_podkeeper_spec spec = { .base = agent->base, .this = &agent->this, .kubeconfig = agent->kubeconfig,
+						    .changed = on_pods_changed, .say = say_line, .arg = agent };
+	struct wattle_err err = WATTLE_ERR_INIT;
+	int rc = wattle_podkeeper_open(&spec, &agent->keeper, &err);
+
+	if (rc < 0)
+		say(LEVEL_ERR, "%s", err.text);
+	return rc;
+#else
+	(void) agent;
+	say(LEVEL_ERR, "built without Kubernetes (libcurl, libyaml and GnuTLS are needed)");
+	return -ENOTSUP;
+#endif
+}
+
 static int agent_run(struct agent *agent)
 {
 	struct event *term, *interrupt, *hangup;
@@ -398,6 +456,8 @@ static int agent_run(struct agent *agent)
 	agent->watches.base = agent->base;
 	agent->watches.ended = on_ended;
 	agent->watches.arg = agent;
+	if (agent->kubernetes && keeper_open(agent) < 0)
+		return 1;
 	sweep(agent, &owed); /* makes the run folder too */
 	if (folder_open(agent) < 0)
 		return 1;
@@ -423,6 +483,9 @@ static int agent_run(struct agent *agent)
 
 static void agent_free(struct agent *agent)
 {
+#ifdef HAVE_KUBE
+	wattle_podkeeper_close(agent->keeper);
+#endif
 	wattle_watches_free(&agent->watches);
 	if (agent->changed)
 		event_free(agent->changed);
@@ -446,6 +509,7 @@ int main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "conf", required_argument, NULL, 'c' }, { "node", required_argument, NULL, 'n' }, { "once", no_argument, NULL, 'o' },
+		{ "kubeconfig", required_argument, NULL, 'k' }, { "kubernetes", no_argument, NULL, 'K' },
 		{ "help", no_argument, NULL, 'h' },	  { "version", no_argument, NULL, 'V' },    { NULL, 0, NULL, 0 },
 	};
 	static struct agent agent = { .inotify_fd = -1, .watch_id = -1, .lock_fd = -1 };
@@ -465,6 +529,13 @@ int main(int argc, char **argv)
 		case 'o':
 			once = true;
 			break;
+		case 'k':
+			agent.kubeconfig = optarg;
+			agent.kubernetes = true;
+			break;
+		case 'K':
+			agent.kubernetes = true;
+			break;
 		case 'h':
 			help();
 			return 0;
@@ -478,6 +549,8 @@ int main(int argc, char **argv)
 		}
 	if (optind < argc)
 		return usage("one word too many: ", argv[optind]);
+	if (agent.kubernetes && !agent.name)
+		agent.name = getenv("NODE_NAME"); /* as the downward API gives it */
 	setvbuf(stderr, NULL, _IOLBF, 0); /* whole lines */
 	if (geteuid() != 0) {
 		say(LEVEL_ERR, "only root can write power limits");

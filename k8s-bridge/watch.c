@@ -54,8 +54,7 @@ static struct wattle_watch *find(const struct wattle_watches *watches, const str
 	return NULL;
 }
 
-/* 0, 1 (it is dead), -errno */
-static int add(struct wattle_watches *watches, const struct wattle_proc *proc, uint32_t job_id)
+int wattle_watches_add(struct wattle_watches *watches, const struct wattle_proc *proc, uint32_t job_id)
 {
 	struct wattle_watch *watch = find(watches, proc, job_id);
 
@@ -84,7 +83,8 @@ static int add(struct wattle_watches *watches, const struct wattle_proc *proc, u
 		watch_free(watch);
 		return 1;
 	}
-	wattle_job_cgroup(proc->pid, job_id, watch->cgroup, sizeof(watch->cgroup));
+	if (job_id)
+		wattle_job_cgroup(proc->pid, job_id, watch->cgroup, sizeof(watch->cgroup));
 	if (watch->pidfd >= 0)
 		watch->event = event_new(watches->base, watch->pidfd, EV_READ, on_pidfd, watches);
 	if (watch->pidfd >= 0 && (!watch->event || event_add(watch->event, NULL) < 0)) {
@@ -114,25 +114,16 @@ static void poll_if_needed(struct wattle_watches *watches)
 	watches->polls = needed;
 }
 
-int wattle_watches_set(struct wattle_watches *watches, const struct wattle_book *book)
+void wattle_watches_begin(struct wattle_watches *watches)
 {
-	int dead = 0, error = 0, rc;
-	size_t kept = 0;
-
 	for (size_t i = 0; i < watches->n; i++)
 		watches->watch[i]->kept = false;
-	for (uint32_t i = 0; book && i < book->n_steps; i++) {
-		rc = add(watches, &book->step[i].holder, book->step[i].job_id);
-		dead += rc > 0;
-		error = rc < 0 ? rc : error;
-	}
-	for (uint32_t i = 0; book && i < book->n_jobs; i++) {
-		if (!book->job[i].pending || book->job[i].parent.pid <= 0)
-			continue;
-		rc = add(watches, &book->job[i].parent, book->job[i].job_id);
-		dead += rc > 0;
-		error = rc < 0 ? rc : error;
-	}
+}
+
+void wattle_watches_end(struct wattle_watches *watches)
+{
+	size_t kept = 0;
+
 	for (size_t i = 0; i < watches->n; i++)
 		if (watches->watch[i]->kept)
 			watches->watch[kept++] = watches->watch[i];
@@ -140,6 +131,26 @@ int wattle_watches_set(struct wattle_watches *watches, const struct wattle_book 
 			watch_free(watches->watch[i]);
 	watches->n = kept;
 	poll_if_needed(watches);
+}
+
+int wattle_watches_set(struct wattle_watches *watches, const struct wattle_book *book)
+{
+	int dead = 0, error = 0, rc;
+
+	wattle_watches_begin(watches);
+	for (uint32_t i = 0; book && i < book->n_steps; i++) {
+		rc = wattle_watches_add(watches, &book->step[i].holder, book->step[i].job_id);
+		dead += rc > 0;
+		error = rc < 0 ? rc : error;
+	}
+	for (uint32_t i = 0; book && i < book->n_jobs; i++) {
+		if (!book->job[i].pending || book->job[i].parent.pid <= 0)
+			continue;
+		rc = wattle_watches_add(watches, &book->job[i].parent, book->job[i].job_id);
+		dead += rc > 0;
+		error = rc < 0 ? rc : error;
+	}
+	wattle_watches_end(watches);
 	return error < 0 ? error : dead;
 }
 

@@ -30,7 +30,11 @@ struct wattle_watches {
 	bool polls;
 };
 
-/* Makes the set of watches what the book says. Returns how many of the processes are already dead, or -errno (then the set may lack some). */
+/* Makes the set of watches what is added between begin and end. add: 0, 1 (it is dead already: not watched) or -errno. job_id 0: of no job. */
+void wattle_watches_begin(struct wattle_watches *watches);
+int wattle_watches_add(struct wattle_watches *watches, const struct wattle_proc *proc, uint32_t job_id);
+void wattle_watches_end(struct wattle_watches *watches);
+/* Makes the set of watches what the book says of jobs. Returns how many of the processes are already dead, or -errno (then the set may lack some). */
 int wattle_watches_set(struct wattle_watches *watches, const struct wattle_book *book);
 void wattle_watches_free(struct wattle_watches *watches);
 

@@ -33,6 +33,7 @@ struct wattle_zone {
 
 struct wattle_zones {
 	uint32_t n;
+	bool stale; /* of a meter: which zones there are is to be found out anew */
 	struct wattle_zone zone[WATTLE_ZONES_MAX]; /* sorted by name */
 };
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cleanup.h"
 #include "faultpoint.h"
 #include "lease_private.h"
 
@@ -33,6 +34,8 @@ struct change {
 	uint32_t job_id, step_id, watts_w;
 	uid_t uid;
 	const struct wattle_proc *proc;
+	const struct wattle_lease_pod *pods; /* of wattle_lease_pods_set */
+	uint32_t n_pods;
 };
 
 static int check_node(const struct wattle_node *node, struct wattle_err *err)
@@ -49,11 +52,16 @@ static void mark_shared(struct lease *lease)
 {
 	struct wattle_book *book = lease->book;
 
-	for (uint32_t i = 0; i < book->n_jobs && book->n_jobs > 1; i++)
-		if (!book->job[i].shared) {
-			book->job[i].shared = true;
-			lease->dirty = true;
-		}
+	if (book->n_jobs + book->n_pods < 2)
+		return;
+	for (uint32_t i = 0; i < book->n_jobs; i++) {
+		lease->dirty |= !book->job[i].shared;
+		book->job[i].shared = true;
+	}
+	for (uint32_t i = 0; i < book->n_pods; i++) {
+		lease->dirty |= !book->pod[i].shared;
+		book->pod[i].shared = true;
+	}
 }
 
 static void tell_of_job(const struct lease *lease, uint32_t job_id, struct wattle_outcome *ret)
@@ -107,7 +115,7 @@ static int transact_locked(struct lease *lease, const struct change *change, str
 
 static int transact(const struct wattle_node *node, const struct change *change, struct wattle_outcome *ret, struct wattle_err *err)
 {
-	struct lease lease = { .node = node, .dirfd = -1, .outcome = ret };
+	struct lease lease = { .node = node, .dirfd = -1, .outcome = ret, .more_pods = change->n_pods, .pods_told = change->pods != NULL };
 	struct wattle_err own = WATTLE_ERR_INIT;
 	int rc;
 
@@ -190,6 +198,72 @@ static int make_job_end(struct lease *lease, const struct change *change, struct
 	return 0;
 }
 
+static int check_pods(const struct change *change, struct wattle_err *err)
+{
+	char shown[64];
+
+	if (change->n_pods > WATTLE_PODS_MAX)
+		return wattle_err_set(err, ENOBUFS, "%u pods with watts on this node, the lease book holds %u", (unsigned) change->n_pods,
+				      WATTLE_PODS_MAX);
+	for (uint32_t i = 0; i < change->n_pods; i++) {
+		const struct wattle_lease_pod *pod = &change->pods[i];
+
+		if (!lease_pod_named(pod->uid, pod->name))
+			return wattle_err_set(err, EINVAL, "no pod's name or uid: %s", wattle_err_quote(shown, sizeof(shown), pod->name));
+		if (pod->watts_w == 0)
+			return wattle_err_set(err, EINVAL, "pod %.150s: 0 W", pod->name);
+		for (uint32_t j = 0; j < i; j++)
+			if (strcmp(change->pods[j].uid, pod->uid) == 0)
+				return wattle_err_set(err, EINVAL, "pod %.150s is there twice", pod->name);
+	}
+	return 0;
+}
+
+/* What the book remembers of a pod that stays. */
+static void keep_pod(const struct wattle_lease_pod *old, struct wattle_lease_pod *entry)
+{
+	entry->since_ns = old->since_ns;
+	entry->shared = old->shared;
+	entry->cap_failed = old->cap_failed;
+	memcpy(entry->cap_failure, old->cap_failure, sizeof(entry->cap_failure));
+}
+
+static bool same_pod(const struct wattle_lease_pod *a, const struct wattle_lease_pod *b)
+{
+	return strcmp(a->uid, b->uid) == 0 && strcmp(a->name, b->name) == 0 && a->watts_w == b->watts_w && a->holder.pid == b->holder.pid &&
+	       a->holder.start_ticks == b->holder.start_ticks && a->keeper.pid == b->keeper.pid &&
+	       a->keeper.start_ticks == b->keeper.start_ticks;
+}
+
+static int make_pods_set(struct lease *lease, const struct change *change, struct wattle_err *err)
+{
+	struct wattle_book *book = lease->book;
+	cleanup_free struct wattle_lease_pod *fresh = NULL;
+	int rc = check_pods(change, err);
+
+	if (rc < 0)
+		return rc;
+	fresh = calloc(change->n_pods + 1, sizeof(*fresh));
+	if (!fresh)
+		return wattle_err_set(err, ENOMEM, "out of memory for the lease book");
+	for (uint32_t i = 0; i < change->n_pods; i++) {
+		const struct wattle_lease_pod *pod = &change->pods[i], *old = lease_pod_find(book, pod->uid);
+
+		fresh[i] = (struct wattle_lease_pod) { .watts_w = pod->watts_w, .holder = pod->holder, .keeper = pod->keeper,
+						       .since_ns = lease->now_ns };
+		memcpy(fresh[i].uid, pod->uid, sizeof(fresh[i].uid));
+		memcpy(fresh[i].name, pod->name, sizeof(fresh[i].name));
+		if (old)
+			keep_pod(old, &fresh[i]);
+	}
+	lease->dirty |= change->n_pods != book->n_pods;
+	for (uint32_t i = 0; i < change->n_pods && !lease->dirty; i++)
+		lease->dirty = !same_pod(&book->pod[i], &fresh[i]);
+	book->n_pods = change->n_pods;
+	memcpy(book->pod, fresh, change->n_pods * sizeof(*fresh));
+	return 0;
+}
+
 int wattle_lease_job_begin(const struct wattle_node *node, uint32_t job_id, uid_t uid, uint32_t grant_w,
 			   const struct wattle_proc *parent, struct wattle_outcome *ret, struct wattle_err *err)
 {
@@ -224,6 +298,15 @@ int wattle_lease_job_end(const struct wattle_node *node, uint32_t job_id, struct
 int wattle_lease_sweep(const struct wattle_node *node, struct wattle_outcome *ret, struct wattle_err *err)
 {
 	const struct change change = { 0 };
+
+	return transact(node, &change, ret, err);
+}
+
+int wattle_lease_pods_set(const struct wattle_node *node, const struct wattle_lease_pod *pods, uint32_t n, struct wattle_outcome *ret,
+			  struct wattle_err *err)
+{
+	static const struct wattle_lease_pod none;
+	const struct change change = { .make = make_pods_set, .pods = n ? pods : &none, .n_pods = n };
 
 	return transact(node, &change, ret, err);
 }

@@ -5,11 +5,12 @@
 /* The lease book of a node (/run/wattle, root, 0700): the only owner of the node's power limits.
  *
  * It keeps the baseline of every limit, captured once and only while no lease lives; an entry per job and one per step under
- * it; the boot id. Each call below is one transaction: lock (flock, in line, at most lock_wait_ms), read, sweep entries whose holders
+ * it, an entry per pod; the boot id. Each call below is one transaction: lock (flock, in line, at most lock_wait_ms), read, sweep entries whose holders
  * are dead, change, journal the intent (fsync + rename), write the limits, read them back, journal the outcome, unlock.
  * Killed anywhere in between, the next call by anybody finishes or undoes it.
  *
- * effective node watts = sum over jobs of min(grant, least ask of its live steps); no cap while that reaches the node's max_w.
+ * effective node watts = sum over jobs of min(grant, least ask of its live steps), and over pods of their watts; no cap while that
+ * reaches the node's max_w.
  * Package watts = effective - base_w, split evenly, each limit = min(its share, its baseline), clamped to what the hardware takes.
  * When the last lease goes each limit gets its baseline back only if it still holds what we wrote; another's value is
  * kept and reported. Seen during a lease, it becomes the baseline, and the lower of it and the effective cap applies. A restore that
@@ -32,6 +33,7 @@
 #define WATTLE_RUN_DIR "/run/wattle"
 #define WATTLE_JOBS_MAX 1024      /* per node */
 #define WATTLE_STEPS_MAX 4096     /* per node */
+#define WATTLE_PODS_MAX 1024      /* per node; a kubelet takes 110 unless told otherwise */
 #define WATTLE_STEPS_USER_MAX 3072 /* of one user's jobs there: nobody can leave the others without room */
 #define WATTLE_STEP_INTERACTIVE 0xfffffffau /* as Slurm numbers them: SLURM_INTERACTIVE_STEP; below are srun's */
 #define WATTLE_STEP_BATCH 0xfffffffbu   /* SLURM_BATCH_SCRIPT */
@@ -95,11 +97,27 @@ int wattle_lease_step_end(const struct wattle_node *node, uint32_t job_id, uint3
 int wattle_lease_job_end(const struct wattle_node *node, uint32_t job_id, struct wattle_outcome *ret, struct wattle_err *err);
 /* Nothing but the sweep (slurmd start, agent, `wattle lease sweep`). */
 int wattle_lease_sweep(const struct wattle_node *node, struct wattle_outcome *ret, struct wattle_err *err);
+/* The pods that hold leases here, all of them (Kubernetes alone): entries that are not named go, new ones come, in one transaction, so that the
+ * limits move once. Of pods are read: uid, name, watts_w (from 1 on), holder, keeper. Whether a pod has ended is for the keeper to
+ * say; other calls sweep a pod whose holder is dead, and one that never had a holder WATTLE_PENDING_MAX_S after its begin if its keeper is dead.
+ * -EINVAL: a uid or name that is none, a uid twice, no watts; -ENOBUFS: too many; then no entry has changed. */
+struct wattle_lease_pod;
+int wattle_lease_pods_set(const struct wattle_node *node, const struct wattle_lease_pod *pods, uint32_t n, struct wattle_outcome *ret,
+			  struct wattle_err *err);
 
 /* Reading the book without changing anything, for people and for the agent's watch. *ret is malloc'd, caller frees. */
 struct wattle_lease_step { uint32_t job_id, step_id, ask_w; struct wattle_proc holder; };
 struct wattle_lease_job {
 	uint32_t job_id; uid_t uid; uint32_t grant_w; bool pending; struct wattle_proc parent;
+	uint64_t since_ns; bool shared, cap_failed; char cap_failure[256];
+};
+#define WATTLE_POD_UID_MAX 37     /* with the NUL */
+#define WATTLE_POD_NAME_MAX 320   /* "NAMESPACE/NAME", with the NUL */
+struct wattle_lease_pod {
+	char uid[WATTLE_POD_UID_MAX], name[WATTLE_POD_NAME_MAX];
+	uint32_t watts_w;              /* what it may draw here */
+	struct wattle_proc holder;     /* lives as long as the pod does here; pid 0: not there yet */
+	struct wattle_proc keeper;     /* who tells of the pod: the agent */
 	uint64_t since_ns; bool shared, cap_failed; char cap_failure[256];
 };
 struct wattle_lease_limit {
@@ -109,10 +127,11 @@ struct wattle_lease_limit {
 };
 struct wattle_book {
 	char boot_id[37];
-	uint32_t n_jobs, n_steps, n_limits;
-	uint32_t room_jobs, room_steps; /* how many the lists below can hold */
+	uint32_t n_jobs, n_steps, n_pods, n_limits;
+	uint32_t room_jobs, room_steps, room_pods; /* how many the lists below can hold */
 	struct wattle_lease_job *job;     /* point into the same allocation */
 	struct wattle_lease_step *step;
+	struct wattle_lease_pod *pod;
 	struct wattle_lease_limit *limit;
 };
 /* No book, or one of another boot: an empty one. -EINVAL and the like: the book can't be believed; the next transaction will see to it. */

@@ -25,7 +25,9 @@ uint32_t lease_effective_watts(const struct wattle_book *book, const struct watt
 
 	for (uint32_t i = 0; i < book->n_jobs; i++)
 		sum_w += lease_job_watts(book, &book->job[i]);
-	if (book->n_jobs == 0 || sum_w >= node->max_w)
+	for (uint32_t i = 0; i < book->n_pods; i++)
+		sum_w += book->pod[i].watts_w;
+	if (book->n_jobs + book->n_pods == 0 || sum_w >= node->max_w)
 		return 0;
 	/* Small shares of a node may add up to less than it can be held to. */
 	return sum_w < node->min_w ? node->min_w : (uint32_t) sum_w;
@@ -367,20 +369,24 @@ static void settle_restored(struct apply *apply)
 	drop_settled(apply->lease->book);
 }
 
-/* Whether the cap holds concerns every job that has a share in it. */
-static void tell_jobs(struct apply *apply)
+static void tell(struct apply *apply, bool *failed, char failure[sizeof(apply->failure)])
+{
+	if (*failed == apply->failed && strcmp(failure, apply->failed ? apply->failure : "") == 0)
+		return;
+	*failed = apply->failed;
+	memcpy(failure, apply->failure, sizeof(apply->failure));
+	apply->lease->dirty = true;
+}
+
+/* Whether the cap holds concerns everyone who has a share in it. */
+static void tell_sharers(struct apply *apply)
 {
 	struct wattle_book *book = apply->lease->book;
 
-	for (uint32_t i = 0; i < book->n_jobs; i++) {
-		struct wattle_lease_job *job = &book->job[i];
-
-		if (job->cap_failed == apply->failed && strcmp(job->cap_failure, apply->failed ? apply->failure : "") == 0)
-			continue;
-		job->cap_failed = apply->failed;
-		memcpy(job->cap_failure, apply->failure, sizeof(job->cap_failure));
-		apply->lease->dirty = true;
-	}
+	for (uint32_t i = 0; i < book->n_jobs; i++)
+		tell(apply, &book->job[i].cap_failed, book->job[i].cap_failure);
+	for (uint32_t i = 0; i < book->n_pods; i++)
+		tell(apply, &book->pod[i].cap_failed, book->pod[i].cap_failure);
 }
 
 /* Both generations get to know a new baseline before anything is written over it. */
@@ -428,6 +434,9 @@ static bool at_rest(const struct lease *lease, uint32_t effective_w)
 	for (uint32_t i = 0; i < book->n_jobs; i++)
 		if (book->job[i].cap_failed)
 			return false;
+	for (uint32_t i = 0; i < book->n_pods; i++)
+		if (book->pod[i].cap_failed)
+			return false;
 	return true;
 }
 
@@ -453,7 +462,7 @@ int lease_apply(struct lease *lease, struct wattle_err *err)
 	settle_restored(&apply);
 	if (rc < 0 && apply.effective_w)
 		cap_failed(&apply, err ? err->text : strerror(-rc));
-	tell_jobs(&apply);
+	tell_sharers(&apply);
 	wattle_fault_point("apply.written");
 	if (rc < 0)
 		lease->dirty = true;

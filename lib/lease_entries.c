@@ -106,6 +106,60 @@ bool lease_job_has_steps(const struct wattle_book *book, uint32_t job_id)
 	return false;
 }
 
+struct wattle_lease_pod *lease_pod_find(const struct wattle_book *book, const char *uid)
+{
+	for (uint32_t i = 0; i < book->n_pods; i++)
+		if (strcmp(book->pod[i].uid, uid) == 0)
+			return &book->pod[i];
+	return NULL;
+}
+
+int lease_pod_add(struct wattle_book *book, const struct wattle_lease_pod *pod, struct wattle_err *err)
+{
+	if (book->n_pods >= book->room_pods)
+		return wattle_err_set(err, ENOBUFS, "the lease book is full: %u pods on this node", (unsigned) book->room_pods);
+	book->pod[book->n_pods++] = *pod;
+	return 0;
+}
+
+bool lease_pod_named(const char *uid, const char *name)
+{
+	const char *slash = strchr(name, '/');
+	size_t len = strnlen(name, WATTLE_POD_NAME_MAX);
+
+	return strnlen(uid, WATTLE_POD_UID_MAX) == WATTLE_POD_UID_MAX - 1 && strspn(uid, "0123456789abcdef-") == WATTLE_POD_UID_MAX - 1 &&
+	       len < WATTLE_POD_NAME_MAX && slash && slash != name && slash[1] &&
+	       name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-./")] == '\0' && !strchr(slash + 1, '/');
+}
+
+static const char *why_no_pod(const struct wattle_lease_pod *pod, uint64_t now_ns)
+{
+	const uint64_t most_ns = (uint64_t) WATTLE_PENDING_MAX_S * 1000000000u;
+
+	if (pod->holder.pid != 0)
+		return wattle_proc_alive(&pod->holder) ? NULL : "its sandbox is gone";
+	if ((pod->since_ns > now_ns || now_ns - pod->since_ns > most_ns) && !wattle_proc_alive(&pod->keeper))
+		return "it never began here, and the agent that knew of it is gone";
+	return NULL;
+}
+
+static void sweep_pods(struct lease *lease)
+{
+	struct wattle_book *book = lease->book;
+
+	for (uint32_t i = book->n_pods; i-- > 0;) {
+		const char *why = why_no_pod(&book->pod[i], lease->now_ns);
+
+		if (!why)
+			continue;
+		lease_event(lease->outcome, WATTLE_EVENT_SWEPT, 0, 0, "node %s: pod %.150s: %s: its lease is swept", lease->node->host,
+			    book->pod[i].name, why);
+		book->n_pods--;
+		memmove(&book->pod[i], &book->pod[i + 1], (book->n_pods - i) * sizeof(book->pod[0]));
+		lease->dirty = true;
+	}
+}
+
 /* Between the prolog and the first slurmstepd nobody holds the entry but the hope that one comes. NULL: it may still. */
 static const char *why_not_pending(const struct wattle_lease_job *job, uint64_t now_ns)
 {
@@ -150,4 +204,6 @@ void lease_entries_sweep(struct lease *lease)
 		drop_job(book, i);
 		lease->dirty = true;
 	}
+	if (!lease->pods_told)
+		sweep_pods(lease);
 }

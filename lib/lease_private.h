@@ -26,6 +26,8 @@ struct lease {
 	char *on_disk;                /* the last generation as it stands on disk, malloc'd; NULL: there is none */
 	bool dirty;                   /* the book in hand differs from the one on disk */
 	bool light;                   /* the change gives no cause to look at the hardware, if nothing else does */
+	uint32_t more_pods;           /* room for that many pods is needed */
+	bool pods_told;               /* the change says which pods there are: nothing to sweep among them */
 	bool recovered;               /* in hand is the previous generation: the last one was lost */
 	uint64_t now_ns;              /* of wattle_boottime_ns, read with the lock held */
 	struct wattle_outcome *outcome;
@@ -37,12 +39,12 @@ void lease_event(struct wattle_outcome *outcome, enum wattle_event_kind kind, ui
 /* --- lease_book.c: pure --- */
 
 /* An empty book of this boot with that much room; NULL: no memory. Freed with free(). */
-struct wattle_book *lease_book_new(const char *boot_id, uint32_t room_jobs, uint32_t room_steps);
+struct wattle_book *lease_book_new(const char *boot_id, uint32_t room_jobs, uint32_t room_steps, uint32_t room_pods);
 /* *ret is malloc'd, caller frees; -ENOMEM. */
 int lease_book_format(const struct wattle_book *book, char **ret_text, size_t *ret_len);
-/* *ret is malloc'd, with room for one more job and step than the text has, if there may be more; caller frees. -EINVAL with err: not to be
- * believed, in any part; -ENOMEM. */
-int lease_book_parse(const char *text, size_t len, struct wattle_book **ret, struct wattle_err *err);
+/* *ret is malloc'd, with room for one more job and step than the text has, if there may be more, and for room_pods pods at least; caller frees.
+ * -EINVAL with err: not to be believed, in any part; -ENOMEM. */
+int lease_book_parse(const char *text, size_t len, uint32_t room_pods, struct wattle_book **ret, struct wattle_err *err);
 
 /* --- lease_lock.c --- */
 
@@ -75,6 +77,10 @@ bool lease_step_remove(struct wattle_book *book, uint32_t job_id, uint32_t step_
 /* False: jobs of this user have all the steps that one user may have here. */
 bool lease_user_has_room(const struct wattle_book *book, uid_t uid);
 bool lease_job_has_steps(const struct wattle_book *book, uint32_t job_id);
+struct wattle_lease_pod *lease_pod_find(const struct wattle_book *book, const char *uid);
+int lease_pod_add(struct wattle_book *book, const struct wattle_lease_pod *pod, struct wattle_err *err);
+/* True if uid is a UID (hex digits and '-', 36 of them) and name "NAMESPACE/NAME" of plain characters. */
+bool lease_pod_named(const char *uid, const char *name);
 /* Removes what nobody holds any more. */
 void lease_entries_sweep(struct lease *lease);
 

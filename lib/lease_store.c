@@ -99,12 +99,12 @@ static int read_generation(const struct lease *lease, const char *name, const ch
 	rc = wattle_file_read(path, &rule, &text, &len, NULL, err);
 	if (rc < 0)
 		return rc;
-	rc = lease_book_parse(text, len, &book, err);
+	rc = lease_book_parse(text, len, lease->more_pods, &book, err);
 	if (rc < 0)
 		return wattle_err_wrap(err, "%s", path);
 	/* Another boot's book says nothing of the hardware as it is now. */
 	if (strcmp(book->boot_id, boot_id) != 0) {
-		book->n_jobs = book->n_steps = book->n_limits = 0;
+		book->n_jobs = book->n_steps = book->n_pods = book->n_limits = 0;
 		snprintf(book->boot_id, sizeof(book->boot_id), "%s", boot_id);
 	}
 	*ret = book;
@@ -183,7 +183,7 @@ int lease_store_load(struct lease *lease, struct wattle_err *err)
 	}
 	if (rc != -ENOENT)
 		return rc;
-	lease->book = lease_book_new(boot_id, 1, 1);
+	lease->book = lease_book_new(boot_id, 1, 1, lease->more_pods);
 	if (!lease->book)
 		return wattle_err_set(err, ENOMEM, "out of memory for the lease book");
 	return 0;
@@ -199,7 +199,7 @@ int lease_store_peek(struct lease *lease, struct wattle_book **ret, struct wattl
 	rc = read_generation(lease, BOOK, boot_id, ret, NULL, err);
 	if (rc != -ENOENT)
 		return rc;
-	*ret = lease_book_new(boot_id, 0, 0);
+	*ret = lease_book_new(boot_id, 0, 0, 0);
 	return *ret ? 0 : wattle_err_set(err, ENOMEM, "out of memory for the lease book");
 }
 

@@ -118,35 +118,49 @@ static uint64_t cap_in_force_uw(const struct wattle_zones *zones)
 	return sum_uw;
 }
 
-static int feed(struct wattle_meter *meter, const struct wattle_zones *zones, int rc, bool capped, struct wattle_err *err)
+/* What could not be read is not known to be absent: next time everything is looked at anew. */
+static void look_anew(struct wattle_zones *zones)
+{
+	for (uint32_t i = 0; i < zones->n; i++)
+		if (!zones->zone[i].energy_present || zones->zone[i].limit[0].error)
+			zones->stale = true;
+}
+
+static bool has_energy(const struct wattle_zones *zones)
 {
 	bool energy = false;
 
 	for (uint32_t i = 0; i < zones->n; i++)
 		energy |= zones->zone[i].energy_present;
-	if (!energy) {
-		meter->n_lost++;
+	return energy;
+}
+
+int wattle_meter_read(struct wattle_zones *zones, uint64_t *ret_cap_uw, struct wattle_err *err)
+{
+	int rc = 0;
+
+	if (zones->n == 0 || zones->stale)
+		rc = wattle_zones_read_parts(zones, WATTLE_READ_ENERGY, err);
+	else
+		wattle_zones_refresh(zones);
+	zones->stale = false;
+	look_anew(zones);
+	*ret_cap_uw = cap_in_force_uw(zones);
+	if (!has_energy(zones))
 		return rc < 0 ? rc : wattle_err_set(err, ENODATA, "no package zone has an energy counter that can be read");
-	}
-	/* Zones without limits (-ENODEV) still count joules, and one bad file does not spoil the others. */
-	wattle_meter_feed(meter, wattle_boottime_ns(), zones, capped ? cap_in_force_uw(zones) : 0);
+	/* Zones without limits (-ENODEV) still count joules. */
 	return rc == -ENODEV ? 0 : rc;
 }
 
 int wattle_meter_follow(struct wattle_meter *meter, struct wattle_zones *zones, bool capped, struct wattle_err *err)
 {
-	int rc = 0;
+	uint64_t cap_uw;
+	int rc = wattle_meter_read(zones, &cap_uw, err);
 
-	if (zones->n == 0)
-		rc = wattle_zones_read_parts(zones, WATTLE_READ_ENERGY, err);
+	/* One bad file does not spoil the others. */
+	if (!has_energy(zones))
+		meter->n_lost++;
 	else
-		wattle_zones_refresh(zones);
-	rc = feed(meter, zones, rc, capped, err);
-	/* What could not be read is not known to be absent: next time everything is looked at anew. */
-	for (uint32_t i = 0; i < zones->n; i++)
-		if (!zones->zone[i].energy_present || zones->zone[i].limit[0].error) {
-			zones->n = 0;
-			break;
-		}
+		wattle_meter_feed(meter, wattle_boottime_ns(), zones, capped ? cap_uw : 0);
 	return rc;
 }

@@ -33,8 +33,11 @@ struct wattle_meter {
 
 /* Start with a meter of zeros: the first reading is the start. Advances by one reading at t_ns; cap_uw: package cap in force, 0 = none. Pure. */
 void wattle_meter_feed(struct wattle_meter *meter, uint64_t t_ns, const struct wattle_zones *zones, uint64_t cap_uw);
-/* Reads counters and limits, and feeds them: the cap in force is the sum of the long_term limits if `capped`. *zones, zeros at first,
- * keeps which zones there are, and only what moves is read again. */
+/* Reads counters and limits, for one meter or several. *ret_cap_uw: the cap in force is the sum of the long_term limits, whoever set them. *zones, zeros at
+ * first, keeps which zones there are, and only what moves is read again. An error: no counter can be read (then no zone has energy_present),
+ * or some part can't. */
+int wattle_meter_read(struct wattle_zones *zones, uint64_t *ret_cap_uw, struct wattle_err *err);
+/* The same, and feeds them: the cap counts if `capped`. */
 int wattle_meter_follow(struct wattle_meter *meter, struct wattle_zones *zones, bool capped, struct wattle_err *err);
 
 #endif

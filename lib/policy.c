@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define PARTITIONS_MAX 256   /* that one job may name */
+#define WHERE_MAX (WATTLE_NAME_MAX + 16)
 #define WATTS_GRAIN 1e-6     /* 70% of 400 is 280 in spite of binary fractions */
 
 /* What all partitions of a job allow together, and which of them says so. */
@@ -17,7 +18,7 @@ struct range {
 	uint32_t node_max_w;        /* the smallest class maximum: what a percentage is of */
 	uint32_t cpus;              /* the smallest class's, 0: unknown in one */
 	bool default_charge_node;   /* in one of them */
-	char min_where[WATTLE_NAME_MAX + 16], max_where[WATTLE_NAME_MAX + 16]; /* "partition gpu", "class standard" */
+	char min_where[WHERE_MAX], max_where[WHERE_MAX]; /* "partition gpu", "class standard" */
 };
 
 struct nodes {
@@ -27,42 +28,60 @@ struct nodes {
 
 /* --- where the job may run --------------------------------------------- */
 
-static void narrow(struct range *range, const struct wattle_siteconf *conf, const char *name, bool first)
+static void narrow(struct range *range, const struct wattle_limits *limits, const char where[WHERE_MAX], bool first)
 {
+	if (first) {
+		range->min_w = limits->min_w;
+		range->max_w = limits->max_w;
+		range->default_w = limits->default_w;
+		range->node_max_w = limits->class->max_w;
+		range->cpus = limits->class->cpus;
+		range->default_charge_node = limits->default_charge_node;
+		memcpy(range->min_where, where, WHERE_MAX);
+		memcpy(range->max_where, where, WHERE_MAX);
+		return;
+	}
+	if (limits->min_w > range->min_w) {
+		range->min_w = limits->min_w;
+		memcpy(range->min_where, where, WHERE_MAX);
+	}
+	if (limits->max_w < range->max_w) {
+		range->max_w = limits->max_w;
+		memcpy(range->max_where, where, WHERE_MAX);
+	}
+	if (limits->default_w < range->default_w)
+		range->default_w = limits->default_w;
+	if (limits->class->max_w < range->node_max_w)
+		range->node_max_w = limits->class->max_w;
+	if (limits->class->cpus < range->cpus)
+		range->cpus = limits->class->cpus;
+	if (limits->default_charge_node)
+		range->default_charge_node = true;
+}
+
+/* name: NULL for the default one. */
+static void narrow_to_partition(struct range *range, const struct wattle_siteconf *conf, const char *name, bool first)
+{
+	char where[WHERE_MAX] = "";
 	struct wattle_limits limits;
-	char where[WATTLE_NAME_MAX + 16];
 
 	wattle_siteconf_limits(conf, name, &limits);
 	if (!name && *conf->default_partition)
 		name = conf->default_partition;
 	snprintf(where, sizeof(where), "%s %s", name ? "partition" : "class", name ? name : limits.class->name);
-	if (first) {
-		range->min_w = limits.min_w;
-		range->max_w = limits.max_w;
-		range->default_w = limits.default_w;
-		range->node_max_w = limits.class->max_w;
-		range->cpus = limits.class->cpus;
-		range->default_charge_node = limits.default_charge_node;
-		memcpy(range->min_where, where, sizeof(where));
-		memcpy(range->max_where, where, sizeof(where));
-		return;
-	}
-	if (limits.min_w > range->min_w) {
-		range->min_w = limits.min_w;
-		memcpy(range->min_where, where, sizeof(where));
-	}
-	if (limits.max_w < range->max_w) {
-		range->max_w = limits.max_w;
-		memcpy(range->max_where, where, sizeof(where));
-	}
-	if (limits.default_w < range->default_w)
-		range->default_w = limits.default_w;
-	if (limits.class->max_w < range->node_max_w)
-		range->node_max_w = limits.class->max_w;
-	if (limits.class->cpus < range->cpus)
-		range->cpus = limits.class->cpus;
-	if (limits.default_charge_node)
-		range->default_charge_node = true;
+	narrow(range, &limits, where, first);
+}
+
+static void narrow_to_class(struct range *range, const struct wattle_siteconf *conf, const struct wattle_class *class, bool first)
+{
+	const struct wattle_limits limits = {
+		.class = class, .min_w = class->min_w, .max_w = class->max_w, .default_w = class->default_w,
+		.default_charge_node = conf->default_charge_node,
+	};
+	char where[WHERE_MAX] = "";
+
+	snprintf(where, sizeof(where), "class %s", class->name);
+	narrow(range, &limits, where, first);
 }
 
 static int find_range(const struct wattle_siteconf *conf, const struct wattle_facts *facts, struct range *ret, struct wattle_err *err)
@@ -85,16 +104,19 @@ static int find_range(const struct wattle_siteconf *conf, const struct wattle_fa
 			memcpy(name, s, kept);
 			name[kept] = '\0';
 			wattle_err_quote(name, sizeof(name), name);
-			narrow(ret, conf, name, n++ == 0);
+			narrow_to_partition(ret, conf, name, n++ == 0);
 		}
 		s += len;
 		s += *s == ',';
 	}
-	if (n == 0)
-		narrow(ret, conf, NULL, true);
+	for (uint32_t i = 0; n == 0 && i < facts->n_classes; i++)
+		narrow_to_class(ret, conf, facts->classes[i], i == 0);
+	if (n == 0 && facts->n_classes == 0)
+		narrow_to_partition(ret, conf, NULL, true);
 	if (ret->min_w > ret->max_w)
-		return wattle_err_set(err, ERANGE, "no power fits all partitions of the job: %s takes at least %u W per node, %s at most %u W: "
-				      "name one of them", ret->min_where, ret->min_w, ret->max_where, ret->max_w);
+		return wattle_err_set(err, ERANGE, "no power fits all %s of the job: %s takes at least %u W per node, %s at most %u W: %s one of "
+				      "them", n ? "partitions" : "kinds of nodes", ret->min_where, ret->min_w, ret->max_where, ret->max_w,
+				      n ? "name" : "select the nodes of");
 	if (ret->default_w < ret->min_w)
 		ret->default_w = ret->min_w;
 	return 0;

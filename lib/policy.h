@@ -15,6 +15,9 @@
 
 struct wattle_facts {
 	const char *partitions;   /* comma-separated as the user said it, NULL or "": the site's default */
+	/* Of the nodes that it may land on, where no partition is named: it must fit in each. n_classes 0: the default partition decides. */
+	const struct wattle_class *const *classes;
+	uint32_t n_classes;
 	uint32_t nodes_min;       /* 0: not said */
 	uint32_t nodes_max;       /* 0: not said */
 	uint32_t tasks;           /* 0: not said */
@@ -46,7 +49,7 @@ struct wattle_decision {
 /* The most that one job can be charged: Slurm counts licences in 32 signed bits. */
 #define WATTLE_CHARGE_MAX_W INT32_MAX
 
-/* Watts: with several partitions the job must fit in each, a percentage is of the smallest maximum and the default is the
+/* Watts: with several partitions (or classes) the job must fit in each, a percentage is of the smallest maximum and the default is the
  * smallest. "/job" is divided by nodes_max and rounded down, so that the total is never exceeded; everything else is rounded up.
  * Nodes: without a maximum from the user the job gets the nodes that its tasks need when packed (tasks_per_node, else the
  * class's CPUs); as many as it has tasks where the packing can't be known; one where it names no tasks.

@@ -81,9 +81,8 @@ int wattle_record_format(const struct wattle_record *record, char *text, size_t 
 	return n < 0 || (size_t) n >= size ? -ENOSPC : 0;
 }
 
-int wattle_record_parse(const char *text, struct wattle_record *ret)
+static int parse_object(struct json_object *object, struct wattle_record *ret)
 {
-	cleanup_json struct json_object *object = wattle_json_parse(text, strlen(text), 3);
 	struct wattle_record record = { 0 };
 	uint64_t version, uid, job_id, step_id, grant_w, cap_w, base_w;
 
@@ -115,6 +114,57 @@ int wattle_record_parse(const char *text, struct wattle_record *ret)
 	record.grant_w = (uint32_t) grant_w;
 	record.cap_w = (uint32_t) cap_w;
 	record.base_w = (uint32_t) base_w;
+	*ret = record;
+	return 0;
+}
+
+int wattle_record_parse(const char *text, struct wattle_record *ret)
+{
+	cleanup_json struct json_object *object = wattle_json_parse(text, strlen(text), 3);
+
+	return parse_object(object, ret);
+}
+
+int wattle_pod_record_format(const struct wattle_pod_record *record, char *text, size_t size)
+{
+	char job[2 * sizeof(record->job)], pod[2 * sizeof(record->pod)], profile[2 * sizeof(record->profile)];
+	size_t len;
+	int n;
+
+	wattle_json_escape(job, sizeof(job), record->job);
+	wattle_json_escape(pod, sizeof(pod), record->pod);
+	wattle_json_escape(profile, sizeof(profile), record->profile);
+	n = snprintf(text, size,
+		     "{\"v\":%d,\"mpijob\":\"%s\",\"owner\":\"%s\",\"pod\":\"%s\",\"pod_uid\":\"%s\",\"role\":\"%s\",\"state\":\"%s\",\"profile\":\"%s\""
+		     ",\"slowdown_pct\":%.6f,\"whole\":%s,\"record\":", RECORD_VERSION, job, record->owner, pod, record->pod_uid, record->role,
+		     record->state, profile, finite_or(record->slowdown_pct, 0), record->whole ? "true" : "false");
+	if (n < 0 || (size_t) n >= size || wattle_record_format(&record->record, text + n, size - (size_t) n) < 0)
+		return -ENOSPC;
+	len = strlen(text);
+	if (len + 1 >= size)
+		return -ENOSPC;
+	memcpy(text + len, "}", 2);
+	return 0;
+}
+
+int wattle_pod_record_parse(const char *text, struct wattle_pod_record *ret)
+{
+	cleanup_json struct json_object *object = wattle_json_parse(text, strlen(text), 4);
+	struct wattle_pod_record record = { .whole = false };
+	struct json_object *inner = NULL;
+	uint64_t version;
+
+	if (!json_object_is_type(object, json_type_object) || wattle_json_u64(object, "v", RECORD_VERSION, &version) < 0 ||
+	    version != RECORD_VERSION || wattle_json_text(object, "mpijob", record.job, sizeof(record.job)) < 0 ||
+	    wattle_json_text(object, "owner", record.owner, sizeof(record.owner)) < 0 ||
+	    wattle_json_text(object, "pod", record.pod, sizeof(record.pod)) < 0 ||
+	    wattle_json_text(object, "pod_uid", record.pod_uid, sizeof(record.pod_uid)) < 0 ||
+	    wattle_json_text(object, "role", record.role, sizeof(record.role)) < 0 ||
+	    wattle_json_text(object, "state", record.state, sizeof(record.state)) < 0 ||
+	    wattle_json_text(object, "profile", record.profile, sizeof(record.profile)) < 0 ||
+	    wattle_json_number(object, "slowdown_pct", &record.slowdown_pct) < 0 || wattle_json_bool(object, "whole", &record.whole) < 0 ||
+	    !json_object_object_get_ex(object, "record", &inner) || parse_object(inner, &record.record) < 0)
+		return -EINVAL;
 	*ret = record;
 	return 0;
 }

@@ -25,7 +25,7 @@ struct key {
 	size_t offset;
 };
 
-enum section { SECTION_NONE, SECTION_SITE, SECTION_CLASS, SECTION_PARTITION, SECTION_ZONE, SECTION_CARBON };
+enum section { SECTION_NONE, SECTION_SITE, SECTION_CLASS, SECTION_PARTITION, SECTION_ZONE, SECTION_CARBON, SECTION_LEDGER };
 
 struct place {
 	const char *file;
@@ -40,7 +40,7 @@ struct reader {
 	enum section section;
 	void *object;                /* the struct the section fills */
 	uint64_t seen;               /* keys of this section, by index in its table */
-	unsigned site_sections, carbon_sections;
+	unsigned site_sections, carbon_sections, ledger_line;
 	unsigned class_line[WATTLE_CLASSES_MAX], partition_line[WATTLE_PARTITIONS_MAX], zone_line[WATTLE_CARBON_ZONES_MAX];
 	uint64_t class_seen[WATTLE_CLASSES_MAX];
 };
@@ -394,10 +394,26 @@ static const struct key carbon_keys[] = {
 	{ NULL, NULL, 0 },
 };
 
+static const struct key ledger_keys[] = {
+	{ "budget_w", set_budget, offsetof(struct wattle_ledger_conf, budget_w) },
+	{ "cluster_queue", set_name, offsetof(struct wattle_ledger_conf, cluster_queue) },
+	{ "flavor", set_name, offsetof(struct wattle_ledger_conf, flavor) },
+	{ "reservation", set_name, offsetof(struct wattle_ledger_conf, reservation) },
+	{ "slurm_min_w", set_base_watts, offsetof(struct wattle_ledger_conf, slurm_min_w) },
+	{ "slurm_max_w", set_budget, offsetof(struct wattle_ledger_conf, slurm_max_w) },
+	{ "kueue_min_w", set_base_watts, offsetof(struct wattle_ledger_conf, kueue_min_w) },
+	{ "kueue_max_w", set_budget, offsetof(struct wattle_ledger_conf, kueue_max_w) },
+	{ "grain_w", set_watts, offsetof(struct wattle_ledger_conf, grain_w) },
+	{ "interval", set_span, offsetof(struct wattle_ledger_conf, interval_s) },
+	{ "patience", set_duration, offsetof(struct wattle_ledger_conf, patience_s) },
+	{ NULL, NULL, 0 },
+};
+
 static const struct key *const keys_of[] = {
 	[SECTION_SITE] = site_keys, [SECTION_CLASS] = class_keys, [SECTION_PARTITION] = partition_keys,
 	[SECTION_ZONE] = zone_keys,
 	[SECTION_CARBON] = carbon_keys,
+	[SECTION_LEDGER] = ledger_keys,
 };
 
 static int set_key(struct reader *r, const char *name, const char *value)
@@ -505,6 +521,14 @@ static int begin_section(struct reader *r, char *header)
 		r->object = &r->conf->carbon;
 		return 0;
 	}
+	if (strcmp(header, "ledger") == 0 && !*name) {
+		if (r->ledger_line)
+			return refuse(&r->place, "[ledger] stands twice");
+		r->section = SECTION_LEDGER;
+		r->ledger_line = r->place.line;
+		r->object = &r->conf->ledger;
+		return 0;
+	}
 	if (strcmp(header, "class") == 0 && begin_class(r, name) == 0)
 		r->section = SECTION_CLASS;
 	else if (strcmp(header, "partition") == 0 && begin_partition(r, name) == 0)
@@ -512,7 +536,7 @@ static int begin_section(struct reader *r, char *header)
 	else if (strcmp(header, "zone") == 0 && begin_zone(r, name) == 0)
 		r->section = SECTION_ZONE;
 	else
-		return refuse(&r->place, "unknown section [%.40s]: [site], [carbon], [class NAME], [partition NAME] or [zone NAME]", header);
+		return refuse(&r->place, "unknown section [%.40s]: [site], [carbon], [ledger], [class NAME], [partition NAME] or [zone NAME]", header);
 	return 0;
 }
 
@@ -644,6 +668,26 @@ static int check_zone(struct reader *r, uint32_t i)
 	return 0;
 }
 
+static int check_ledger(struct reader *r)
+{
+	struct wattle_ledger_conf *ledger = &r->conf->ledger;
+	const struct place at = { r->place.file, r->ledger_line, r->place.err };
+	const uint32_t min_w[] = { ledger->slurm_min_w, ledger->kueue_min_w }, max_w[] = { ledger->slurm_max_w, ledger->kueue_max_w };
+
+	if (r->ledger_line == 0)
+		return 0;
+	if (ledger->budget_w == 0 || !*ledger->cluster_queue)
+		return refuse(&at, "[ledger] lacks %s", ledger->budget_w ? "cluster_queue: Kueue's side" : "budget_w: what there is to share");
+	if ((uint64_t) min_w[0] + min_w[1] > ledger->budget_w)
+		return refuse(&at, "[ledger] slurm_min_w and kueue_min_w are more than budget_w together");
+	for (int i = 0; i < 2; i++)
+		if (max_w[i] && max_w[i] < min_w[i])
+			return refuse(&at, "[ledger] %s_max_w is less than its minimum", i ? "kueue" : "slurm");
+	if (!(r->conf->charge & WATTLE_CHARGE_LICENCE))
+		return refuse(&at, "[ledger] shares the licence, but charge = gres counts none");
+	return 0;
+}
+
 static int check_whole(struct reader *r)
 {
 	struct wattle_siteconf *conf = r->conf;
@@ -659,7 +703,7 @@ static int check_whole(struct reader *r)
 	for (uint32_t i = 0; i < conf->n_zones; i++)
 		if (check_zone(r, i) < 0)
 			return -EINVAL;
-	return 0;
+	return check_ledger(r);
 }
 
 static void set_defaults(struct wattle_siteconf *conf)
@@ -673,6 +717,7 @@ static void set_defaults(struct wattle_siteconf *conf)
 		.delay_max_s = 24 * 3600, .margin_s = 300, .min_saving_pct = 5, .spread_pct = 5,
 		.resize_overhead_s = 60, .switches_max = 3,
 	};
+	conf->ledger = (struct wattle_ledger_conf) { .reservation = "wattle-ledger", .grain_w = 100, .interval_s = 15, .patience_s = 600 };
 }
 
 /* conf is all zeros, and scratch: what it holds after an error is nobody's. */

@@ -57,6 +57,17 @@
  *   resize_overhead = 60s       ; a resize or resume under --carbon=scale costs that much
  *   switches_max = 3            ; resizes and resumes of one job
  *
+ *   [ledger]                    ; one budget for Slurm's licence and the watts of one Kueue ClusterQueue: wattle-bridge moves the split by demand
+ *   budget_w = 50000            ; of both together; missing: no ledger
+ *   cluster_queue = watts       ; that has them
+ *   flavor = default            ; in it; missing: the first that has watts
+ *   reservation = wattle-ledger ; of Slurm's, that withholds what is not Slurm's
+ *   slurm_min_w, kueue_min_w    ; each side keeps so much; missing: 0
+ *   slurm_max_w, kueue_max_w    ; and gets no more; missing: the budget
+ *   grain_w = 100               ; smaller shifts are not made
+ *   interval = 15s              ; between looks at both sides
+ *   patience = 10m              ; for use over a lowered part to fall by itself, before it is reported
+ *
  * Keys *_w are plain watts (integers, no suffix). Unknown section or key, or a unit error: refused with file:line.
  * Durations are those of units.h ("90s", "12h"). `nodes` and the lists of [carbon] may be repeated, they add up; "license" is taken
  * for "licence" as a value of charge. Lines have at most 198 bytes. */
@@ -123,6 +134,13 @@ struct wattle_carbon_rules {
 	uint32_t switches_max;
 };
 
+struct wattle_ledger_conf {
+	uint32_t budget_w;                  /* 0: there is no ledger */
+	char cluster_queue[WATTLE_NAME_MAX], flavor[WATTLE_NAME_MAX], reservation[WATTLE_NAME_MAX];
+	uint32_t slurm_min_w, slurm_max_w, kueue_min_w, kueue_max_w, grain_w; /* maxima: 0: the budget */
+	uint32_t interval_s, patience_s;
+};
+
 struct wattle_siteconf {
 	enum wattle_charge charge;
 	char licence[WATTLE_NAME_MAX];
@@ -135,6 +153,7 @@ struct wattle_siteconf {
 	char carbon_zone[WATTLE_NAME_MAX];
 	bool carbon_ruled;           /* there is a [carbon] */
 	struct wattle_carbon_rules carbon;
+	struct wattle_ledger_conf ledger;
 	char profile_dir[256];  /* "": wattle_siteconf_parse was not told; wattle_siteconf_read sets it */
 	char default_profile[WATTLE_MODEL_NAME_MAX];
 	uint32_t budget_w;      /* 0: not said */

@@ -141,7 +141,7 @@ static bool alone_in_book(struct wattle_spank *ctx, uint32_t job_id)
 		.run_dir = WATTLE_RUN_DIR, .host = ctx->site.host, .base_w = 0, .min_w = 1, .max_w = 1,
 		.lock_wait_ms = WATTLE_LOCK_WAIT_MS,
 	};
-	return wattle_lease_read(&ctx->site.node, &book, &err) == 0 && book->n_jobs == 1 && book->job[0].job_id == job_id;
+	return wattle_lease_read(&ctx->site.node, &book, &err) == 0 && book->n_jobs == 1 && book->n_pods == 0 && book->job[0].job_id == job_id;
 }
 
 void wattle_job_end(struct wattle_spank *ctx, spank_t spank)

@@ -114,9 +114,9 @@ static void want_clean_book(const char *when)
 
 	if (wattle_lease_read(&rig_node, &book, &err) < 0)
 		fail("%s: %s", when, err.text);
-	else if (book->n_jobs || book->n_steps || book->n_limits)
-		fail("%s: the book has %u jobs, %u steps, %u limits", when, (unsigned) book->n_jobs, (unsigned) book->n_steps,
-		     (unsigned) book->n_limits);
+	else if (book->n_jobs || book->n_steps || book->n_pods || book->n_limits)
+		fail("%s: the book has %u jobs, %u steps, %u pods, %u limits", when, (unsigned) book->n_jobs, (unsigned) book->n_steps,
+		     (unsigned) book->n_pods, (unsigned) book->n_limits);
 }
 
 static struct rig_answer begin(uint32_t job_id, uint32_t watts_w)
@@ -1043,6 +1043,175 @@ static void test_crowd(void)
 	finish("end");
 }
 
+/* --- pods --- */
+
+#define POD_UID "00000000-1111-2222-3333-444444444444"
+
+static struct wattle_lease_pod a_pod(uint32_t watts_w, const struct wattle_proc *holder, const struct wattle_proc *keeper)
+{
+	struct wattle_lease_pod pod = { .uid = POD_UID, .name = "default/pod-0", .watts_w = watts_w };
+
+	if (holder)
+		pod.holder = *holder;
+	if (keeper)
+		pod.keeper = *keeper;
+	return pod;
+}
+
+static struct rig_answer set(const struct wattle_lease_pod *pods, uint32_t n)
+{
+	struct rig_answer answer = { .rc = 0 };
+
+	answer.rc = wattle_lease_pods_set(&rig_node, pods, n, &answer.outcome, &answer.err);
+	return answer;
+}
+
+static void test_pods_add_up(void)
+{
+	struct wattle_lease_pod pods[2] = { a_pod(150, &slurmd.proc, NULL), a_pod(120, &slurmd.proc, NULL) };
+	struct rig_answer answer;
+
+	answer = set(pods, 1);
+	want_rc("one pod", &answer, 0);
+	want_effective("one pod", 150);
+	pods[1].uid[0] = 'f';
+	answer = set(pods, 2);
+	want_effective("two pods", 270);
+	answer = begin(JOB, 130);
+	want_effective("and a job, no cap", 0);
+	pods[0].watts_w = 100; /* its grant was lowered */
+	answer = set(pods, 2);
+	want_effective("one lowered", 350);
+	answer = end(JOB);
+	want_effective("without the job", 220);
+	answer = set(NULL, 0);
+	want_limits("none", &boot);
+	want_clean_book("none");
+}
+
+static void test_pods_and_job(void)
+{
+	struct wattle_lease_pod pod = a_pod(100, &slurmd.proc, NULL);
+	struct rig_answer answer = begin(JOB, 150);
+
+	answer = set(&pod, 1);
+	want_rc("pod", &answer, 0);
+	want_effective("pod and job", 250);
+	answer = end(JOB);
+	want_effective("pod alone", 100);
+	answer = set(NULL, 0);
+	want_rc("no pod", &answer, 0);
+	want_limits("no pod", &boot);
+	want_clean_book("no pod");
+}
+
+/* Other calls sweep a pod whose sandbox is dead; the agent's own does not: it says which there are. */
+static void test_pod_holder_dies(void)
+{
+	struct wattle_lease_pod pod = a_pod(150, NULL, &slurmd.proc);
+	struct rig_answer answer;
+	struct actor sandbox;
+
+	actor_start(&sandbox);
+	pod.holder = sandbox.proc;
+	answer = set(&pod, 1);
+	actor_kill(&sandbox);
+	answer = set(&pod, 1);
+	want_rc("told again", &answer, 0);
+	want_effective("told again", 150);
+	answer = sweep();
+	want_event("sweep", &answer, WATTLE_EVENT_SWEPT, "pod default/pod-0: its sandbox is gone");
+	want_limits("swept", &boot);
+	want_clean_book("swept");
+}
+
+static void test_pod_pending(void)
+{
+	struct actor agent;
+	struct wattle_lease_pod pod;
+	struct rig_answer answer;
+
+	actor_start(&agent);
+	pod = a_pod(150, NULL, &agent.proc);
+	answer = set(&pod, 1);
+	boottime_off_s += WATTLE_PENDING_MAX_S + 1;
+	answer = sweep();
+	want_effective("its agent lives", 150);
+	actor_kill(&agent);
+	boottime_off_s = 0;
+	answer = sweep();
+	want_effective("just begun", 150);
+	boottime_off_s += WATTLE_PENDING_MAX_S + 1;
+	answer = sweep();
+	want_event("long ago", &answer, WATTLE_EVENT_SWEPT, "the agent that knew of it is gone");
+	want_limits("swept", &boot);
+	boottime_off_s = 0;
+}
+
+static void test_pods_refused(void)
+{
+	struct wattle_lease_pod pods[2] = { a_pod(150, &slurmd.proc, NULL), a_pod(100, &slurmd.proc, NULL) };
+	cleanup_free struct wattle_lease_pod *crowd = calloc(WATTLE_PODS_MAX + 1, sizeof(*crowd));
+	struct rig_answer answer;
+
+	answer = set(pods, 1);
+	answer = set(pods, 2);
+	want_rc("twice", &answer, -EINVAL);
+	pods[1].uid[0] = 'f';
+	pods[1].watts_w = 0;
+	answer = set(pods, 2);
+	want_rc("0 W", &answer, -EINVAL);
+	pods[1].watts_w = 100;
+	pods[1].name[3] = '"';
+	answer = set(pods, 2);
+	want_rc("name", &answer, -EINVAL);
+	for (uint32_t i = 0; i <= WATTLE_PODS_MAX; i++) {
+		crowd[i] = a_pod(1, &slurmd.proc, NULL);
+		snprintf(crowd[i].uid, sizeof(crowd[i].uid), "%08x-1111-2222-3333-444444444444", i);
+	}
+	answer = set(crowd, WATTLE_PODS_MAX + 1);
+	want_rc("too many", &answer, -ENOBUFS);
+	want_effective("nothing has changed", 150);
+	answer = set(crowd, WATTLE_PODS_MAX);
+	want_rc("as many as there may be", &answer, 0);
+	want_effective("as many as there may be", 0);
+	set(NULL, 0);
+	want_clean_book("none");
+}
+
+static void test_pods_admin(void)
+{
+	struct wattle_lease_pod pod = a_pod(150, &slurmd.proc, NULL);
+	struct limits raised = boot;
+	struct rig_answer answer;
+
+	answer = set(&pod, 1);
+	raised.uw[0][0] = 90000000;
+	limits_write(&raised);
+	answer = set(&pod, 1);
+	want_event("told again", &answer, WATTLE_EVENT_FOREIGN, "kept as its baseline");
+	answer = set(NULL, 0);
+	raised.uw[0][1] = boot.uw[0][1];
+	want_limits("kept", &raised);
+	want_clean_book("kept");
+}
+
+static void test_pods_owed(void)
+{
+	struct wattle_lease_pod pod = a_pod(150, &slurmd.proc, NULL);
+	struct rig_answer answer;
+
+	answer = set(&pod, 1);
+	faults("write package-1 constraint_0_power_limit_uw EIO\n");
+	answer = set(NULL, 0);
+	want_event("end", &answer, WATTLE_EVENT_RESTORE_OWED, "package-1");
+	faults("");
+	answer = set(NULL, 0);
+	want_event("later", &answer, WATTLE_EVENT_RESTORED_LATE, "package-1");
+	want_limits("later", &boot);
+	want_clean_book("later");
+}
+
 /* As of a slurmstepd that is its user for a moment: the counters are root's. */
 static void test_meter_begins_blind(void)
 {
@@ -1102,6 +1271,13 @@ static const struct { const char *name; void (*run)(void); } TESTS[] = {
 	{ "a job comes again while its old slurmstepd ends", test_requeue },
 	{ "steps lower within the grant and never raise", test_asks },
 	{ "sixteen steps at once", test_crowd },
+	{ "pods add up, with jobs too", test_pods_add_up },
+	{ "a pod and a job: each keeps its own when the other ends", test_pods_and_job },
+	{ "a pod whose sandbox is dead is swept, but not by who tells of it", test_pod_holder_dies },
+	{ "a pod that never began stays as long as its agent lives", test_pod_pending },
+	{ "pods that are none, too many, or twice: refused, nothing changes", test_pods_refused },
+	{ "admin raises a limit under a pod: kept and reported", test_pods_admin },
+	{ "a pod's end that can't restore: owed, and given back", test_pods_owed },
 	{ "a meter that can read no counter at first reads them later", test_meter_begins_blind },
 };
 

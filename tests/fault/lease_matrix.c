@@ -27,7 +27,10 @@ static const char *const POINTS[] = {
 /* Who acts. Slurmstepds hold a step and go on living; the others are made for one call. */
 enum who { PROLOG, EPILOG, AGENT, EXTERN, BATCH, STEP0, STEP1, N_WHO };
 static const char *const WHO[] = { "prolog", "epilog", "agent", "extern stepd", "batch stepd", "step 0's stepd", "step 1's stepd" };
-static const char *const OP[] = { "job begin", "step begin", "step end", "job end", "sweep" };
+static const char *const OP[] = { "job begin", "step begin", "step end", "job end", "sweep", "pods set" };
+
+/* The watts of both pods, for RIG_PODS_SET. */
+#define PODS(first_w, second_w) ((first_w) << 16 | (second_w))
 
 struct act {
 	enum who who;
@@ -67,6 +70,13 @@ static const struct scenario SCENARIOS[] = {
 		{ PROLOG, RIG_JOB_BEGIN, 350, false }, { EXTERN, RIG_STEP_BEGIN, 0, false }, { STEP0, RIG_STEP_BEGIN, 300, false },
 		{ STEP1, RIG_STEP_BEGIN, 200, false }, { STEP0, RIG_STEP_END, 0, false }, { STEP1, RIG_STEP_END, 0, false },
 		{ EXTERN, RIG_STEP_END, 0, false } } },
+	{ "pods", false, 5, {
+		{ AGENT, RIG_PODS_SET, PODS(150, 0), false }, { AGENT, RIG_PODS_SET, PODS(150, 120), false },
+		{ AGENT, RIG_PODS_SET, PODS(90, 120), false }, { AGENT, RIG_PODS_SET, PODS(0, 120), false },
+		{ AGENT, RIG_PODS_SET, PODS(0, 0), false } } },
+	{ "pods beside a job", true, 3, {
+		{ AGENT, RIG_PODS_SET, PODS(150, 0), false }, { AGENT, RIG_PODS_SET, PODS(90, 250), false },
+		{ AGENT, RIG_PODS_SET, PODS(0, 0), false } } },
 };
 #define N_SCENARIOS (sizeof(SCENARIOS) / sizeof(SCENARIOS[0]))
 
@@ -107,6 +117,10 @@ static struct rig_call to_call(const struct play *play, const struct act *act)
 	static const uint32_t step[] = { [EXTERN] = WATTLE_STEP_EXTERN, [BATCH] = WATTLE_STEP_BATCH, [STEP0] = 0, [STEP1] = 1 };
 	struct rig_call call = { .op = act->op, .job_id = JOB, .watts_w = act->watts_w, .parent = play->slurmd.proc };
 
+	if (act->op == RIG_PODS_SET) {
+		call.pod_w[0] = act->watts_w >> 16;
+		call.pod_w[1] = act->watts_w & 0xffff;
+	}
 	if (act->who >= EXTERN)
 		call.step_id = step[act->who];
 	return call;
@@ -251,6 +265,8 @@ static void go_on(struct play *play, const struct act *died_in, enum after after
 		check(play, "lives on", lives, false);
 		call_once(play, RIG_JOB_END, JOB, 0, NULL);
 		check(play, "its epilog", false, true);
+		if (died_in->op == RIG_PODS_SET)
+			call_once(play, RIG_PODS_SET, 0, 0, NULL);
 		all_die(play);
 		break;
 	case THEN_REBOOT:

@@ -32,6 +32,23 @@ void rig_bail(const char *format, ...)
 	exit(1);
 }
 
+static int set_pods(const struct rig_call *call, struct rig_answer *ret)
+{
+	struct wattle_lease_pod pods[RIG_PODS] = { { .watts_w = 0 } };
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < RIG_PODS; i++) {
+		if (call->pod_w[i] == 0)
+			continue;
+		snprintf(pods[n].uid, sizeof(pods[n].uid), "0000000%u-1111-2222-3333-444444444444", i);
+		snprintf(pods[n].name, sizeof(pods[n].name), "default/pod-%u", i);
+		pods[n].watts_w = call->pod_w[i];
+		pods[n].holder = pods[n].keeper = call->parent;
+		n++;
+	}
+	return wattle_lease_pods_set(&rig_node, pods, n, &ret->outcome, &ret->err);
+}
+
 static void act(const struct rig_call *call, struct rig_answer *ret)
 {
 	struct wattle_proc self;
@@ -50,6 +67,9 @@ static void act(const struct rig_call *call, struct rig_answer *ret)
 		break;
 	case RIG_JOB_END:
 		ret->rc = wattle_lease_job_end(&rig_node, call->job_id, &ret->outcome, &ret->err);
+		break;
+	case RIG_PODS_SET:
+		ret->rc = set_pods(call, ret);
 		break;
 	case RIG_SWEEP:
 		ret->rc = wattle_lease_sweep(&rig_node, &ret->outcome, &ret->err);
@@ -269,8 +289,15 @@ bool node_consistent(const struct limits *baseline, uint32_t job_id, bool *ret_t
 			*ret_there |= book->job[i].job_id == job_id;
 		sum_w += watts_w;
 	}
-	if (book->n_jobs == 0 && book->n_limits != 0) {
-		snprintf(why, size, "no job, and the book still speaks of %u limits", book->n_limits);
+	for (uint32_t i = 0; i < book->n_pods; i++) {
+		if (!wattle_proc_alive(&book->pod[i].holder)) {
+			snprintf(why, size, "stale entry of pod %s", book->pod[i].name);
+			return false;
+		}
+		sum_w += book->pod[i].watts_w;
+	}
+	if (book->n_jobs + book->n_pods == 0 && book->n_limits != 0) {
+		snprintf(why, size, "no job, no pod, and the book still speaks of %u limits", book->n_limits);
 		return false;
 	}
 	if (sum_w && sum_w < rig_node.min_w)

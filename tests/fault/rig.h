@@ -16,13 +16,15 @@
 #define RIG_BOOT_ID "/run/boot_id"    /* bound over the kernel's */
 #define RIG_FAULTS "/run/powercapfs/faults"
 #define RIG_ZONES 2u
+#define RIG_PODS 2u
 
-enum rig_op { RIG_JOB_BEGIN, RIG_STEP_BEGIN, RIG_STEP_END, RIG_JOB_END, RIG_SWEEP };
+enum rig_op { RIG_JOB_BEGIN, RIG_STEP_BEGIN, RIG_STEP_END, RIG_JOB_END, RIG_SWEEP, RIG_PODS_SET };
 
 struct rig_call {
 	enum rig_op op;
 	uint32_t job_id, step_id, watts_w;
-	struct wattle_proc parent;    /* of RIG_JOB_BEGIN */
+	struct wattle_proc parent;    /* of RIG_JOB_BEGIN; of RIG_PODS_SET the pods' sandbox */
+	uint32_t pod_w[RIG_PODS];     /* of RIG_PODS_SET; 0: no such pod */
 };
 
 struct rig_answer {
@@ -58,7 +60,7 @@ bool limits_equal(const struct limits *a, const struct limits *b);
 struct limits limits_under(const struct limits *baseline, uint32_t effective_w);
 const char *limits_text(const struct limits *limits);
 
-/* True if the limits are what the book's own entries call for, computed here again, and each entry has a living holder; no job, no
+/* True if the limits are what the book's own entries call for, computed here again, and each entry has a living holder; no entry, no
  * limit. Else why says what is wrong. ret_there, unless NULL: job_id has an entry. */
 bool node_consistent(const struct limits *baseline, uint32_t job_id, bool *ret_there, char *why, size_t size);
 

@@ -32,7 +32,7 @@ layer_create() {
 
     {
         printf '127.0.0.1 localhost\n'
-        printf '%s %s\n' "$(host_address ctl)" ctl "$(host_address login)" login
+        printf '%s %s\n' "$(host_address ctl)" ctl "$(host_address login)" login "$(host_address kctl)" kctl
         for ((i = 1; i <= 64; i++)); do printf '%s n%s\n' "$(host_address "n$i")" "$i"; done
         for ((i = 1; i <= 16; i++)); do printf '%s k%s\n' "$(host_address "k$i")" "$i"; done
     } >"$l/etc/hosts"
@@ -54,7 +54,9 @@ layer_create() {
         printf 'base=%q\nmunge=%q\nslurm=%q\n' "$LAB_BASE" "$(base_id munge)" "$id"
         printf 'shared=('
         printf '%q ' "${LAB_SHARED[@]}"
-        printf ')\nbinds=(%q)\n' "$LAB_CHECKOUT"
+        printf ')\nbinds=('
+        printf '%q ' "$LAB_CHECKOUT" ${LAB_K8S:+"$LAB_CACHE/k8s-bin" "$LAB_CACHE/k8s-images"}
+        printf ')\n'
     } >"$LAB_STATE/mounts"
 }
 

@@ -15,5 +15,8 @@ lab_status() {
     for h in "$LAB_STATE"/hosts/*; do
         printf 'host %s %s\n' "${h##*/}" "$(host_pid "${h##*/}" >/dev/null && echo up || echo down)"
     done
-    host_do ctl sinfo -h -N -o 'node %N %T %E' </dev/null 2>&1 || true
+    # shellcheck source=/dev/null
+    . "$LAB_DIR/options"
+    ((LAB_NODES == 0)) || host_do ctl sinfo -h -N -o 'node %N %T %E' </dev/null 2>&1 || true
+    [[ -z ${LAB_K8S-} ]] || kubectl_do get nodes --no-headers </dev/null 2>&1 | awk '{ print "node", $1, $2 }' || true
 }

@@ -2,14 +2,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # tests/lab trouble: for the message of a test that failed. Short, whatever state the lab is in.
 
+for part in host k8s; do
+    # shellcheck source=/dev/null
+    . "$LAB_D/$part.bash"
+done
+
 lab_trouble() {
     (($# == 0)) || usage_error "trouble: unexpected '$1'"
     need_lab
-    local host slurm busy=
+    local host slurm='' busy='' name
     # shellcheck source=/dev/null
     . "$LAB_DIR/options"
     printf 'lab %s: not idle, jobs, ends of logs:\n' "$LAB_NAME"
-    slurm=$(timeout 15 "$LAB_CHECKOUT/tests/lab" on ctl -- sh -c '
+    ((LAB_NODES == 0)) || slurm=$(timeout 15 "$LAB_CHECKOUT/tests/lab" on ctl -- sh -c '
         sinfo -h -N -o "%N %T %E" | sort -u | grep -v " idle none$"
         squeue -h -o "job %i of %u: %T (%r) on %N, %M" | head -n 6' </dev/null 2>&1) || true
     [[ -z $slurm ]] || cut -c1-160 <<<"$slurm" | head -n 12
@@ -21,9 +26,25 @@ lab_trouble() {
         [[ $host != ctl ]] || host_has "$host" slurmctld || echo "$host: no slurmctld"
         if [[ $host == n* && $'\n'$slurm == *$'\n'"$host "* ]]; then busy+=" $host"; fi
     done
-    log_end 10 ctl slurmctld.log
+    ((LAB_NODES == 0)) || log_end 10 ctl slurmctld.log
+    [[ -z ${LAB_K8S-} ]] || k8s_trouble
     # shellcheck disable=SC2086
     for host in ${busy:-}; do log_end 8 "$host" slurmd.log; done
+}
+
+# Daemons that are not there, jobs and pods, and what the cluster last said about them.
+k8s_trouble() {
+    local host name
+    for host in kctl $(knode_names); do
+        for name in $(k8s_daemons "$host"); do
+            k8s_command "$host" "$name"
+            k8s_runs "$host" || echo "$host: no $name"
+        done
+    done
+    k8s_busy | head -n 12
+    timeout 15 "$LAB_CHECKOUT/tests/lab" kubectl get events -A --sort-by=.lastTimestamp --no-headers \
+        -o custom-columns=T:.lastTimestamp,NS:.metadata.namespace,O:.involvedObject.name,R:.reason,M:.message </dev/null 2>&1 |
+        grep -v -e ' Pulled ' -e ' Created ' -e ' Started ' | tail -n 8 | cut -c1-200 || true
 }
 
 host_has() { host_do "$1" pgrep -x "$2" </dev/null >/dev/null 2>&1; }

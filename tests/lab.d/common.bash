@@ -11,7 +11,8 @@ LAB_DIR=/run/wattle-lab/$LAB_NAME                  # on the machine: owner, opti
 LAB_CACHE=${WATTLE_LAB_CACHE:-/var/cache/wattle-lab}
 # Inside the room: a tmpfs that holds all of the lab's state. From outside: "$(lab_state)".
 LAB_ROOM=$LAB_DIR/room
-LAB_NS=(--root --mount --uts --ipc --net --pid --time)
+LAB_KUBELET_CGROUPS=(cpuset memory devices freezer blkio pids) # beside cpu and cpuacct
+LAB_NS=(--root --mount --uts --ipc --net --pid --time --cgroup)
 LAB_PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 say() { printf 'lab: %s\n' "$*" >&2; }
@@ -81,6 +82,26 @@ host_pid() {
     read -r pid 2>/dev/null <"$LAB_STATE/hosts/$1/pid" && [[ -e /proc/$pid ]] && printf '%s\n' "$pid"
 }
 
+# For these the options of `up` must have been read.
+# All hosts: Slurm's, and Kubernetes'.
+lab_hosts() {
+    ((LAB_NODES == 0)) || echo ctl
+    echo login
+    lab_nodes
+    [[ -z ${LAB_K8S-} ]] || echo kctl
+    knode_names
+}
+
+lab_nodes() {
+    local i
+    for ((i = 1; i <= LAB_NODES; i++)); do echo "n$i"; done
+}
+
+knode_names() {
+    local i
+    for ((i = 1; i <= ${LAB_K8S:-0}; i++)); do echo "k$i"; done
+}
+
 need_host() {
     [[ ${1-} =~ ^[a-z0-9]+$ && -d $LAB_STATE/hosts/$1 ]] && return
     local have=("$LAB_STATE"/hosts/*)
@@ -88,10 +109,15 @@ need_host() {
 }
 
 # The cgroup directories of a host, one a line: the whole host lives in them, and the simulated power hardware sets
-# their CPU quota. cgroup v1 has the controllers in separate trees.
+# the CPU quota of the first (and reads the second). cgroup v1 has the controllers in separate trees; a kubelet wants them all.
 cgroup_dirs() {
+    local d
     if [[ -e /sys/fs/cgroup/cgroup.controllers ]]; then
         printf '%s\n' "/sys/fs/cgroup/wattle-$LAB_NAME/$1"
+    elif [[ $1 == k* ]]; then
+        for d in cpu cpuacct "${LAB_KUBELET_CGROUPS[@]}"; do
+            [[ ! -d /sys/fs/cgroup/$d ]] || printf '%s\n' "/sys/fs/cgroup/$d/wattle-$LAB_NAME/$1"
+        done
     else
         printf '%s\n' "/sys/fs/cgroup/cpu/wattle-$LAB_NAME/$1" "/sys/fs/cgroup/cpuacct/wattle-$LAB_NAME/$1"
     fi
@@ -130,6 +156,17 @@ host_exec_user() {
         setpriv --reuid "$user" --regid "$user" --init-groups --pdeathsig TERM -- "$@"
 }
 
+# Replaces this shell by kubectl as the cluster's admin: in the network of kctl, with the files and folder of the caller.
+kubectl_exec() {
+    local pid
+    need_lab
+    pid=$(host_pid kctl) || die "lab '$LAB_NAME' has no Kubernetes: start it with tests/lab up --k8s"
+    exec nsenter --target "$pid" --net -- env KUBECONFIG="$LAB_STATE/pki/admin.conf" KUBECACHEDIR="$LAB_STATE/kubectl" \
+        setpriv --pdeathsig TERM -- "$LAB_STATE/bin/kubectl" "$@"
+}
+
+kubectl_do() { (kubectl_exec "$@"); }
+
 # CMD on HOST, without replacing this shell.
 host_do() { (host_exec "$@"); }
 
@@ -137,6 +174,9 @@ host_do() { (host_exec "$@"); }
 lab_enter() {
     local what=$1 host=login user=
     shift
+    if [[ $what == kubectl ]]; then
+        kubectl_exec "$@"
+    fi
     if [[ $what == on ]]; then
         host=${1-}
         [[ -n $host && $host != -* ]] || usage_error "on: which host?"

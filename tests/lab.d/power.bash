@@ -8,7 +8,7 @@ power_start() {
     local h=$LAB_ROOM/hosts/$1 cgroups=() options=()
     mkdir -p "$LAB_STATE/hosts/$1/powercap"
     install -d -m 700 "$LAB_STATE/hosts/$1/control"
-    mapfile -t cgroups < <(cgroup_dirs "$1")
+    mapfile -t cgroups < <(power_cgroups "$1")
     if ((${#cgroups[@]} == 1)); then
         options=(--cgroup2 "${cgroups[0]}")
     else
@@ -21,6 +21,16 @@ power_start() {
         exec nsenter --target "$LAB_PID" --root --mount --net --pid -- \
             "$LAB_POWERCAPFS" --node "$1" "${options[@]}" --control "$h/control" "$h/powercap" </dev/null >"$LAB_LOG" 2>&1
     ) || die_log "host $1: powercapfs does not start"
+}
+
+# The cgroups whose speed and CPU time are the node's: all of it, or on a node of Kubernetes its pods, as kubelet and containerd would use
+# a good part of what a lab's node has.
+power_cgroups() {
+    if [[ $1 == n* ]]; then
+        cgroup_dirs "$1"
+    else
+        cgroup_dirs "$1" | sed 's,$,/kubepods,' | while read -r d; do mkdir -p "$d" && echo "$d"; done
+    fi
 }
 
 power_stop() {

@@ -80,15 +80,20 @@ build_in() {
     base_run "$where" "$LAB_D/build-in" "$LAB_BUILDS/src" "$LAB_BUILDS/$name" "$LAB_BUILDS/stage-$name" "$@"
 }
 
+# product_stage FOLDER: what `make install` installs.
+product_stage() {
+    if [[ -n ${WATTLE_LAB_BUILD-} ]]; then
+        LAB_LOG=$LAB_STATE/install.log
+        make -C "$WATTLE_LAB_BUILD" install DESTDIR="$1" >"$LAB_LOG" 2>&1 || die_log "make install in $WATTLE_LAB_BUILD failed"
+    else
+        cp -a "$LAB_BUILDS/stage-$LAB_SLURM$LAB_FAULT_POINTS/." "$1/"
+    fi
+}
+
 product_install() {
     [[ -n $LAB_PRODUCT ]] || return 0
     local layer=$LAB_STATE/layer
-    if [[ -n ${WATTLE_LAB_BUILD-} ]]; then
-        LAB_LOG=$LAB_STATE/install.log
-        make -C "$WATTLE_LAB_BUILD" install DESTDIR="$layer" >"$LAB_LOG" 2>&1 || die_log "make install in $WATTLE_LAB_BUILD failed"
-    else
-        cp -a "$LAB_BUILDS/stage-$LAB_SLURM$LAB_FAULT_POINTS/." "$layer/"
-    fi
+    product_stage "$layer"
     cp "$LAB_D/etc/wattle.conf" "$LAB_STATE/shared/etc/wattle/"
     install -d -m 755 "$LAB_STATE/shared/etc/wattle/profiles" "$LAB_STATE/shared/var/lib/wattle/carbon"
 }

@@ -2,8 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The machine room: the namespaces that hold a lab, and its end.
 
-LAB_NET=10.71 # /16; in namespaces of the lab's own, so that several labs can all use it
-
 # Runs CMD in the room: its mounts and network, processes seen by machine pids.
 room_do() { nsenter --target "$LAB_PID" --root --mount --net -- "$@"; }
 
@@ -38,7 +36,8 @@ room_stop() {
         done
         [[ ! -e /proc/$pid/root$LAB_ROOM ]] || die "process $pid (the lab's init) does not end"
     fi
-    for dir in /sys/fs/cgroup "/sys/fs/cgroup/cpu" "/sys/fs/cgroup/cpuacct"; do
+    for dir in /sys/fs/cgroup /sys/fs/cgroup/*; do
+        [[ ! -L $dir ]] || continue
         dir=$dir/wattle-$LAB_NAME
         [[ -d $dir ]] || continue
         while read -r sub; do

@@ -105,7 +105,7 @@ fresh_lab() {
 # What the daemons said, for who can look into the logs.
 daemon_logs() {
     local host
-    for host in ctl n1 n2 n3 n4; do
+    for host in ctl n1 n2 n3 n4 kctl k1 k2; do
         echo "----- $host"
         timeout 20 "$RUN_CHECKOUT/tests/lab" logs "$host" 2>&1 </dev/null || true
     done >"$1"

@@ -28,7 +28,7 @@ static void add_step(struct wattle_book *book, uint32_t job_id, uint32_t step_id
 
 static void test_effective(void)
 {
-	cleanup_free struct wattle_book *book = lease_book_new(BOOT, WATTLE_JOBS_MAX, WATTLE_STEPS_MAX);
+	cleanup_free struct wattle_book *book = lease_book_new(BOOT, WATTLE_JOBS_MAX, WATTLE_STEPS_MAX, WATTLE_PODS_MAX);
 
 	CHECK_INT(lease_effective_watts(book, &node), 0);
 	add_job(book, 1, 300);
@@ -51,19 +51,65 @@ static void test_effective(void)
 	CHECK_INT(lease_effective_watts(book, &node), 100); /* 50: less than the node can be held to */
 }
 
+static void add_pod(struct wattle_book *book, unsigned i, uint32_t watts_w)
+{
+	struct wattle_lease_pod pod = { .watts_w = watts_w, .holder = { 20, 7 }, .keeper = { 21, 8 }, .since_ns = 6 };
+
+	snprintf(pod.uid, sizeof(pod.uid), "%08x-1111-2222-3333-444444444444", i);
+	snprintf(pod.name, sizeof(pod.name), "team-a/nbody-worker-%u", i);
+	CHECK_INT(lease_pod_add(book, &pod, NULL), 0);
+}
+
+static void test_effective_of_pods(void)
+{
+	cleanup_free struct wattle_book *book = lease_book_new(BOOT, WATTLE_JOBS_MAX, WATTLE_STEPS_MAX, WATTLE_PODS_MAX);
+
+	add_pod(book, 1, 150);
+	CHECK_INT(lease_effective_watts(book, &node), 150);
+	add_pod(book, 2, 30);
+	CHECK_INT(lease_effective_watts(book, &node), 180);
+	add_job(book, 1, 120); /* a node of both schedulers */
+	CHECK_INT(lease_effective_watts(book, &node), 300);
+	add_pod(book, 3, 100);
+	CHECK_INT(lease_effective_watts(book, &node), 0); /* the node's maximum */
+	book->n_pods = 0;
+	CHECK_INT(lease_effective_watts(book, &node), 120);
+}
+
+static void test_pod_names(void)
+{
+	static const char UID[] = "0a1b2c3d-1111-2222-3333-444444444444";
+	static const char *const bad[] = { "", "/", "a", "a/", "/b", "a/b/c", "A/b", "a/b c", "a/\"", "../b\n", "a/b\xc3\xa4" };
+	char longest[WATTLE_POD_NAME_MAX + 1];
+
+	CU_ASSERT(lease_pod_named(UID, "default/nbody-worker-0"));
+	CU_ASSERT(lease_pod_named(UID, "a/b.c"));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		CU_ASSERT_FALSE(lease_pod_named(UID, bad[i]));
+	memset(longest, 'a', sizeof(longest) - 1);
+	longest[1] = '/';
+	longest[WATTLE_POD_NAME_MAX] = '\0';
+	CU_ASSERT_FALSE(lease_pod_named(UID, longest));
+	CU_ASSERT_FALSE(lease_pod_named("0a1b2c3d-1111-2222-3333-44444444444", "a/b"));
+	CU_ASSERT_FALSE(lease_pod_named("0a1b2c3d-1111-2222-3333-4444444444444", "a/b"));
+	CU_ASSERT_FALSE(lease_pod_named("0A1b2c3d-1111-2222-3333-444444444444", "a/b"));
+}
+
 static void test_no_overflow(void)
 {
-	cleanup_free struct wattle_book *book = lease_book_new(BOOT, WATTLE_JOBS_MAX, WATTLE_STEPS_MAX);
+	cleanup_free struct wattle_book *book = lease_book_new(BOOT, WATTLE_JOBS_MAX, WATTLE_STEPS_MAX, WATTLE_PODS_MAX);
 
 	for (uint32_t i = 0; i < WATTLE_JOBS_MAX; i++)
 		add_job(book, i, UINT32_MAX);
+	for (uint32_t i = 0; i < WATTLE_PODS_MAX; i++)
+		add_pod(book, i, UINT32_MAX);
 	CHECK_INT(lease_effective_watts(book, &node), 0);
 }
 
 /* Whatever one user starts, others still find room. */
 static void test_user_room(void)
 {
-	cleanup_free struct wattle_book *book = lease_book_new(BOOT, 3, WATTLE_STEPS_MAX);
+	cleanup_free struct wattle_book *book = lease_book_new(BOOT, 3, WATTLE_STEPS_MAX, 0);
 
 	add_job(book, 1, 300);
 	add_job(book, 2, 300);
@@ -84,7 +130,7 @@ static void test_user_room(void)
 
 static void test_full(void)
 {
-	cleanup_free struct wattle_book *book = lease_book_new(BOOT, WATTLE_JOBS_MAX, WATTLE_STEPS_MAX);
+	cleanup_free struct wattle_book *book = lease_book_new(BOOT, WATTLE_JOBS_MAX, WATTLE_STEPS_MAX, WATTLE_PODS_MAX);
 	struct wattle_lease_job job = { .job_id = 1 << 20, .grant_w = 1 };
 	struct wattle_lease_step step = { .job_id = 1, .holder = { 1, 1 } };
 	struct wattle_err err = WATTLE_ERR_INIT;
@@ -100,7 +146,7 @@ static void test_full(void)
 
 static void test_step_is_its_holder(void)
 {
-	cleanup_free struct wattle_book *book = lease_book_new(BOOT, WATTLE_JOBS_MAX, WATTLE_STEPS_MAX);
+	cleanup_free struct wattle_book *book = lease_book_new(BOOT, WATTLE_JOBS_MAX, WATTLE_STEPS_MAX, WATTLE_PODS_MAX);
 	const struct wattle_proc old = { 10, 77 }, new = { 11, 77 }, reused = { 10, 78 };
 
 	add_job(book, 1, 300);
@@ -137,7 +183,7 @@ static void test_judge(void)
 
 static struct wattle_book *full_book(void)
 {
-	struct wattle_book *book = lease_book_new(BOOT, WATTLE_JOBS_MAX, WATTLE_STEPS_MAX);
+	struct wattle_book *book = lease_book_new(BOOT, WATTLE_JOBS_MAX, WATTLE_STEPS_MAX, WATTLE_PODS_MAX);
 	struct wattle_lease_limit limit = { .control = "intel-rapl", .zone = "package-0", .baseline_uw = 173125000, .wrote_uw = 120000000,
 					    .intent_uw = 120000000, .owed = true };
 
@@ -148,6 +194,10 @@ static struct wattle_book *full_book(void)
 	snprintf(book->job[0].cap_failure, sizeof(book->job[0].cap_failure), "zone \"a\\b\"\n\xff: no");
 	add_job(book, UINT32_MAX, UINT32_MAX);
 	add_step(book, 7, WATTLE_STEP_BATCH, 250, 12345);
+	add_pod(book, 5, 250);
+	book->pod[0].shared = true;
+	snprintf(book->pod[0].cap_failure, sizeof(book->pod[0].cap_failure), "zone \"x\"");
+	add_pod(book, 6, 100);
 	book->limit[book->n_limits++] = limit;
 	limit.constraint = 1;
 	limit.intent_open = true;
@@ -164,12 +214,21 @@ static void test_round_trip(void)
 
 	CHECK_INT(lease_book_format(book, &text, &len), 0);
 	CHECK_INT(strlen(text), len);
-	CHECK_INT(lease_book_parse(text, len, &again, &err), 0);
+	CHECK_INT(lease_book_parse(text, len, 0, &again, &err), 0);
 	CHECK_STRING(again->boot_id, BOOT);
 	CHECK_INT(again->n_jobs, 2);
 	CHECK_INT(again->n_steps, 1);
 	CHECK_INT(again->room_jobs, 3); /* a call makes one entry at most */
 	CHECK_INT(again->room_steps, 2);
+	CHECK_INT(again->n_pods, 2);
+	CHECK_INT(again->room_pods, 2); /* they come all at once */
+	CHECK_STRING(again->pod[0].uid, book->pod[0].uid);
+	CHECK_STRING(again->pod[1].name, "team-a/nbody-worker-6");
+	CHECK_STRING(again->pod[0].cap_failure, "zone \"x\"");
+	CHECK_INT(again->pod[0].watts_w, 250);
+	CHECK_INT(again->pod[0].holder.pid, 20);
+	CHECK_INT(again->pod[0].keeper.start_ticks, 8);
+	CU_ASSERT(again->pod[0].shared && !again->pod[1].shared);
 	CHECK_INT(again->n_limits, 2);
 	CHECK_STRING(again->job[0].cap_failure, "zone \"a\\b\"??: no");
 	CHECK_INT(again->job[0].parent.start_ticks, 5);
@@ -179,12 +238,31 @@ static void test_round_trip(void)
 	CHECK_INT(again->step[0].step_id, WATTLE_STEP_BATCH);
 	CU_ASSERT(again->limit[1].intent_open && !again->limit[0].intent_open && again->limit[0].owed);
 	CU_ASSERT(memcmp(&again->limit[1], &book->limit[1], sizeof(book->limit[1])) == 0);
+	free(again);
+	again = NULL;
+	CHECK_INT(lease_book_parse(text, len, 9, &again, &err), 0);
+	CHECK_INT(again->room_pods, 9);
+}
+
+/* A node without pods keeps a book that older programs read. */
+static void test_version(void)
+{
+	cleanup_free struct wattle_book *book = full_book();
+	cleanup_free char *with = NULL, *without = NULL;
+	size_t len;
+
+	CHECK_INT(lease_book_format(book, &with, &len), 0);
+	CHECK_INT(strncmp(with, "{\"v\":2,", 7), 0);
+	book->n_pods = 0;
+	CHECK_INT(lease_book_format(book, &without, &len), 0);
+	CHECK_INT(strncmp(without, "{\"v\":1,", 7), 0);
+	CU_ASSERT_PTR_NULL(strstr(without, "pods"));
 }
 
 /* The largest book is taken, and is read again. */
 static void test_largest(void)
 {
-	cleanup_free struct wattle_book *book = lease_book_new(BOOT, WATTLE_JOBS_MAX, WATTLE_STEPS_MAX), *again = NULL;
+	cleanup_free struct wattle_book *book = lease_book_new(BOOT, WATTLE_JOBS_MAX, WATTLE_STEPS_MAX, WATTLE_PODS_MAX), *again = NULL;
 	cleanup_free char *text = NULL;
 	size_t len;
 
@@ -194,11 +272,18 @@ static void test_largest(void)
 	}
 	for (uint32_t i = 0; i < WATTLE_STEPS_MAX; i++)
 		add_step(book, UINT32_MAX, i, UINT32_MAX, INT32_MAX);
+	for (uint32_t i = 0; i < WATTLE_PODS_MAX; i++) {
+		add_pod(book, i, UINT32_MAX);
+		memset(book->pod[i].cap_failure, '"', sizeof(book->pod[i].cap_failure) - 1);
+		memset(book->pod[i].name + 2, 'x', sizeof(book->pod[i].name) - 3);
+		book->pod[i].name[1] = '/';
+	}
 	CHECK_INT(lease_book_format(book, &text, &len), 0);
 	CU_ASSERT(len < LEASE_BOOK_BYTES_MAX);
-	CHECK_INT(lease_book_parse(text, len, &again, NULL), 0);
+	CHECK_INT(lease_book_parse(text, len, 0, &again, NULL), 0);
 	CHECK_INT(again->n_steps, WATTLE_STEPS_MAX);
 	CHECK_INT(again->room_steps, WATTLE_STEPS_MAX);
+	CHECK_INT(again->n_pods, WATTLE_PODS_MAX);
 	CHECK_INT(again->room_jobs, WATTLE_JOBS_MAX);
 }
 
@@ -214,7 +299,7 @@ static void test_torn_at_every_byte(void)
 		char kept = text[at];
 
 		text[at] = '\0';
-		taken += lease_book_parse(text, at, &again, NULL) == 0;
+		taken += lease_book_parse(text, at, 0, &again, NULL) == 0;
 		CU_ASSERT_PTR_NULL(again);
 		text[at] = kept;
 	}
@@ -235,7 +320,7 @@ static void test_any_byte_changed(void)
 			char kept = text[at];
 
 			text[at] = "9\"}-"[i];
-			if (lease_book_parse(text, len, &again, NULL) == 0)
+			if (lease_book_parse(text, len, 0, &again, NULL) == 0)
 				for (uint32_t n = 0; n < again->n_limits; n++)
 					CU_ASSERT(again->limit[n].baseline_uw >= LEASE_BASELINE_MIN_UW &&
 						  again->limit[n].baseline_uw <= LEASE_BASELINE_MAX_UW &&
@@ -261,7 +346,7 @@ static void test_hostile(void)
 		cleanup_free struct wattle_book *book = NULL;
 
 		err.text[0] = '\0';
-		CHECK_INT(lease_book_parse(texts[i], strlen(texts[i]), &book, &err), -EINVAL);
+		CHECK_INT(lease_book_parse(texts[i], strlen(texts[i]), 0, &book, &err), -EINVAL);
 		CU_ASSERT(err.text[0] != '\0');
 	}
 }
@@ -270,12 +355,15 @@ int main(void)
 {
 	static const struct test tests[] = {
 		{ "effective watts are the sum over jobs", test_effective },
+		{ "pods count too", test_effective_of_pods },
+		{ "a pod's name and UID", test_pod_names },
 		{ "a sum that would not fit 32 bits", test_no_overflow },
 		{ "a full book says so", test_full },
 		{ "one user leaves room for others", test_user_room },
 		{ "a step is its number and its holder", test_step_is_its_holder },
 		{ "whose value a limit holds", test_judge },
 		{ "the book comes back as it was", test_round_trip },
+		{ "a book without pods is of the version before", test_version },
 		{ "the largest book", test_largest },
 		{ "a book torn at any byte is not believed", test_torn_at_every_byte },
 		{ "any byte changed is no crash and no absurd limit", test_any_byte_changed },

@@ -322,10 +322,136 @@ static void test_other_user_reads(void)
 	}
 }
 
+/* --- pods --------------------------------------------------------------------- */
+
+static struct wattle_pod_record pod_sample(const char *name)
+{
+	struct wattle_pod_record pod = { .record = sample(), .owner = "0a1b2c3d-1111-2222-3333-444444444444", .pod = "nbody-worker-0",
+					 .pod_uid = "ffffffff-1111-2222-3333-444444444444", .role = "worker", .state = "Succeeded", .profile = "nbody",
+					 .slowdown_pct = 9.5, .whole = true };
+
+	pod.record.job_id = pod.record.uid = 0;
+	snprintf(pod.job, sizeof(pod.job), "%s", name);
+	return pod;
+}
+
+static int count_pod(const struct wattle_pod_record *record, void *arg)
+{
+	CHECK_STRING(record->pod, "nbody-worker-0");
+	++*(int *) arg;
+	return 0;
+}
+
+static void test_pod_round_trip(void)
+{
+	struct wattle_pod_record pod = pod_sample("team-a/nbody"), again;
+	char text[4095];
+
+	CHECK_INT(wattle_pod_record_format(&pod, text, sizeof(text)), 0);
+	CHECK_INT(wattle_pod_record_parse(text, &again), 0);
+	CHECK_STRING(again.job, "team-a/nbody");
+	CHECK_STRING(again.owner, pod.owner);
+	CHECK_STRING(again.state, "Succeeded");
+	CU_ASSERT_DOUBLE_EQUAL(again.slowdown_pct, 9.5, 1e-6);
+	CU_ASSERT_DOUBLE_EQUAL(again.record.energy_j, 12345.678901, 1e-5);
+	CU_ASSERT(again.whole);
+	CHECK_INT(wattle_pod_record_format(&pod, text, 300), -ENOSPC);
+	CHECK_INT(wattle_pod_record_parse("{\"v\":1}", &again), -EINVAL);
+	CHECK_INT(wattle_pod_record_parse("[]", &again), -EINVAL);
+	/* a step's record is no pod's */
+	CHECK_INT(wattle_record_format(&pod.record, text, sizeof(text)), 0);
+	CHECK_INT(wattle_pod_record_parse(text, &again), -EINVAL);
+}
+
+static int read_pods(const char *name, char *ret_job, int *ret_n, struct wattle_err *err)
+{
+	*ret_n = 0;
+	return wattle_report_pods_read(tree, name, NULL, 0, count_pod, ret_n, ret_job, NULL, err);
+}
+
+static void test_pod_tree(void)
+{
+	struct wattle_pod_record pod = pod_sample("team-a/nbody");
+	struct wattle_err err = WATTLE_ERR_INIT;
+	char found[WATTLE_MPIJOB_MAX], path[200];
+	int n;
+
+	fresh();
+	CHECK_INT(wattle_report_pod_append(tree, &pod, &err), 0);
+	CHECK_INT(wattle_report_pod_append(tree, &pod, &err), 0);
+	snprintf(path, sizeof(path), "%s/mpijob/team-a", tree);
+	check_mode(path, 01711, 0);
+	snprintf(path, sizeof(path), "%s/mpijob/team-a/nbody/n1.jsonl", tree);
+	check_mode(path, 0644, 0);
+	CHECK_INT(read_pods("nbody", found, &n, &err), 0);
+	CHECK_INT(n, 2);
+	CHECK_STRING(found, "team-a/nbody");
+	CHECK_INT(read_pods("team-a/nbody", found, &n, &err), 0);
+	CHECK_INT(read_pods("default/nbody", found, &n, &err), -ENOENT);
+	CHECK_INT(read_pods("other", found, &n, &err), -ENOENT);
+	pod = pod_sample("team-b/nbody");
+	CHECK_INT(wattle_report_pod_append(tree, &pod, &err), 0);
+	CHECK_INT(read_pods("nbody", found, &n, &err), -ENOTUNIQ);
+	CHECK_HOLDS(err.text, "team-a, team-b");
+	CHECK_INT(read_pods("team-b/nbody", found, &n, &err), 0);
+	CHECK_INT(n, 1);
+}
+
+static void test_pod_names(void)
+{
+	static const char *const bad[] = { "", "nbody", "/nbody", "team-a/", "../x", "team-a/..", "team-a/../../x", "team-a/.x", "Team/a", "a/b c" };
+	struct wattle_err err = WATTLE_ERR_INIT;
+	char found[WATTLE_MPIJOB_MAX];
+	int n;
+
+	fresh();
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct wattle_pod_record pod = pod_sample(bad[i]);
+
+		CHECK_INT(wattle_report_pod_append(tree, &pod, &err), -EINVAL);
+		if (strcmp(bad[i], "nbody") != 0)
+			CHECK_INT(read_pods(bad[i], found, &n, &err), -EINVAL);
+	}
+}
+
+/* Kubernetes' users are no host's: who knows the name may read, who does not may not look for it. */
+static void test_pod_other_user(void)
+{
+	struct wattle_pod_record pod = pod_sample("default/nbody");
+	struct wattle_err err = WATTLE_ERR_INIT;
+	int status = 0;
+	pid_t pid;
+
+	fresh();
+	CHECK_INT(wattle_report_pod_append(tree, &pod, &err), 0);
+	pod = pod_sample("team-a/mine");
+	CHECK_INT(wattle_report_pod_append(tree, &pod, &err), 0);
+	pid = fork();
+	if (pid == 0) {
+		static const char *const node[] = { "n1" };
+		char found[WATTLE_MPIJOB_MAX];
+		int n = 0;
+
+		if (setgid(USER) < 0 || setuid(USER) < 0)
+			_exit(9);
+		if (wattle_report_pods_read(tree, "nbody", node, 1, count_pod, &n, found, NULL, &err) < 0 || n != 1)
+			_exit(1);
+		if (wattle_report_pods_read(tree, "team-a/mine", node, 1, count_pod, &n, found, NULL, &err) < 0)
+			_exit(2);
+		_exit(wattle_report_pods_read(tree, "mine", node, 1, count_pod, &n, found, NULL, &err) < 0 ? 0 : 3);
+	}
+	waitpid(pid, &status, 0);
+	CHECK_INT(status, 0);
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
 		{ "a record comes back as it was", test_round_trip },
+		{ "a pod's record, too", test_pod_round_trip },
+		{ "records of MPIJobs", test_pod_tree },
+		{ "what is no MPIJob's name", test_pod_names },
+		{ "another user reads an MPIJob's", test_pod_other_user },
 		{ "the longest record", test_longest_line },
 		{ "slices", test_slices },
 	{ "lines that are no records", test_hostile_lines },

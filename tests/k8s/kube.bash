@@ -1,0 +1,67 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# For tests on the lab's Kubernetes: MPIJobs, and waiting for what becomes of them.
+# shellcheck source=tests/system/cluster.bash
+. "${BASH_SOURCE[0]%/*}/../system/cluster.bash"
+
+kubectl() { lab kubectl "$@"; }
+
+# mpijob NAME WORKERS COMMAND…: an MPIJob with a worker a node, whose launcher runs COMMAND. Environment: QUEUE, a LocalQueue of Kueue;
+# WATTS of each worker.
+mpijob() {
+    local name=$1 workers=$2 labels='' resources=''
+    shift 2
+    [[ -z ${QUEUE-} ]] || labels="labels: {kueue.x-k8s.io/queue-name: $QUEUE}"
+    [[ -z ${WATTS-} ]] || resources="resources: {limits: {wattle.hpc/watts: $WATTS}}"
+    kubectl apply -f - <<YAML
+apiVersion: kubeflow.org/v2beta1
+kind: MPIJob
+metadata:
+  name: $name
+  $labels
+spec:
+  slotsPerWorker: 1
+  runPolicy: {cleanPodPolicy: Running}
+  mpiReplicaSpecs:
+    Launcher:
+      replicas: 1
+      template:
+        spec: &pod
+          volumes: [{name: home, hostPath: {path: /home}}]
+          terminationGracePeriodSeconds: 1
+          containers:
+          - &main
+            name: main
+            image: wattle.lab/mpi:latest
+            imagePullPolicy: Never
+            volumeMounts: [{name: home, mountPath: /home}]
+            command: $(printf '%s\n' "$@" | jq -Rsc 'split("\n")[:-1]')
+    Worker:
+      replicas: $workers
+      template:
+        spec:
+          <<: *pod
+          topologySpreadConstraints:
+          - {maxSkew: 1, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: DoNotSchedule, labelSelector: {matchLabels: {training.kubeflow.org/job-name: $name, training.kubeflow.org/job-role: worker}}}
+          containers:
+          - <<: *main
+            command: [/usr/sbin/sshd, -De]
+            $resources
+YAML
+}
+
+job_has() { [[ $(kubectl get mpijob "$1" -o "jsonpath={.status.conditions[?(@.type==\"$2\")].status}") == True ]]; }
+job_log() { kubectl logs -l "training.kubeflow.org/job-name=$1,training.kubeflow.org/job-role=launcher" --tail=-1; }
+# Every job and pod that a test made.
+jobs_end() {
+    kubectl delete mpijobs --all --now --wait=false >/dev/null
+    kubectl delete pods --all --now --wait=false >/dev/null
+    until_true 120 nothing_runs
+}
+nothing_runs() {
+    local left
+    left=$(kubectl get mpijobs,pods,workloads.kueue.x-k8s.io -o name) && [[ -z $left ]]
+}
+workers_gone() { [[ -z $(kubectl get pods -l "training.kubeflow.org/job-name=$1,training.kubeflow.org/job-role=worker" -o name) ]]; }
+pods_of() { kubectl get pods -l "training.kubeflow.org/job-name=$1" --no-headers; }
+node_ready() { [[ $(kubectl get node "$1" -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}') == "${2-True}" ]]; }
