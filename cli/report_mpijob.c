@@ -14,7 +14,6 @@
 
 #define PREFIX "mpijob/"
 #define PODS_MAX 1000000
-#define EARLY_S 60 /* a launcher may begin that long before its first worker, and still be of the same run */
 
 bool report_is_mpijob(const char *id)
 {
@@ -98,7 +97,7 @@ static int select_run(const struct pods *all, struct wattle_slurm_job *job, stru
 		      struct wattle_err *err)
 {
 	const struct wattle_pod_record *worker = last_worker(all), *launcher = NULL;
-	int64_t first_s = worker ? first_begin(all, worker->owner) : INT64_MIN + EARLY_S;
+	int64_t first_s = worker ? first_begin(all, worker->owner) : INT64_MIN;
 
 	records->record = calloc(all->n + 1, sizeof(*records->record));
 	if (!records->record)
@@ -110,7 +109,8 @@ static int select_run(const struct pods *all, struct wattle_slurm_job *job, stru
 	for (size_t i = 0; i < all->n; i++) {
 		const struct wattle_pod_record *pod = &all->pod[i];
 
-		if (!is_launcher(pod) || pod->record.start_s < first_s - EARLY_S)
+		/* one that had ended before is an earlier job's of that name */
+		if (!is_launcher(pod) || pod->record.end_s < first_s)
 			continue;
 		add(records, pod);
 		if (!launcher || pod->record.start_s > launcher->record.start_s)

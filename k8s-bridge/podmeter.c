@@ -28,6 +28,12 @@ static bool is_sandbox(const struct wattle_pod_state *state, const struct wattle
 	return container->oldest.pid == state->sandbox.pid && container->oldest.start_ticks == state->sandbox.start_ticks;
 }
 
+/* All that compute: workers also where they have no watts. */
+static bool is_metered(const struct wattle_pod_state *state)
+{
+	return state->own && (state->pod.allocated_w || strcmp(state->pod.role, "worker") == 0);
+}
+
 /* When the first of its processes that live began. */
 static uint64_t begin_of(const struct wattle_pod_state *state, uint64_t now_ns)
 {
@@ -45,7 +51,7 @@ static void begin(struct wattle_pod_state *state, uint64_t now_ns)
 
 	tale->began = true;
 	tale->begin_ns = begin_of(state, now_ns);
-	tale->whole = !state->pod.allocated_w || now_ns - tale->begin_ns < LATE_NS;
+	tale->whole = !is_metered(state) || now_ns - tale->begin_ns < LATE_NS;
 	if (!tale->whole)
 		tale->begin_ns = now_ns;
 	tale->start_s = (int64_t) time(NULL) - (int64_t) ((now_ns - tale->begin_ns) / UINT64_C(1000000000));
@@ -82,11 +88,6 @@ void wattle_podmeter_sample(struct wattle_podmeter *m, struct wattle_podset *set
 		if (tale && tale->runs && tale->meter.n_samples)
 			feed(m, tale, now_ns);
 	}
-}
-
-static bool is_metered(const struct wattle_pod_state *state)
-{
-	return state->own && state->pod.allocated_w;
 }
 
 /* Pods of one MPIJob on a node share it with each other, and with no other job. */
@@ -211,7 +212,7 @@ bool wattle_podmeter_record(struct wattle_pod_state *state, const struct wattle_
 	record->end_s = tale->start_s + (int64_t) (record->elapsed_s + 0.5);
 	record->grant_w = tale->granted_w;
 	record->cap_w = tale->cap_w;
-	record->base_w = pod->allocated_w ? here->node.base_w : 0;
+	record->base_w = is_metered(state) ? here->node.base_w : 0;
 	record->cap_held = !tale->cap_failed && tale->meter.over_longest_ns <= UINT64_C(1000000000);
 	record->shared = tale->shared;
 	snprintf(record->note, sizeof(record->note), "%s", tale->note);

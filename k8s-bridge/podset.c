@@ -98,7 +98,7 @@ int wattle_podset_has(struct wattle_podset *set, const struct wattle_pod *pod, s
 int wattle_podset_adopt(struct wattle_podset *set, const struct wattle_lease_pod *lease)
 {
 	struct wattle_pod pod = { .allocated_w = lease->watts_w, .phase = WATTLE_POD_UNKNOWN, .bound = true };
-	struct wattle_pod_state *state;
+	struct wattle_pod_state *state = NULL;
 	int rc;
 
 	memcpy(pod.uid, lease->uid, sizeof(pod.uid));
@@ -106,7 +106,7 @@ int wattle_podset_adopt(struct wattle_podset *set, const struct wattle_lease_pod
 	if (wattle_podset_find(set, pod.uid))
 		return 0;
 	rc = wattle_podset_has(set, &pod, &state);
-	if (rc < 0)
+	if (rc < 0 || !state)
 		return rc;
 	state->adopted = true;
 	state->seen = lease->holder.pid != 0;

@@ -79,27 +79,34 @@ struct wattle_recorder *wattle_recorder_new(const char *report_dir, void (*say)(
 	return r;
 }
 
-int wattle_recorder_put(struct wattle_recorder *r, const struct wattle_pod_record *record)
+/* False: so many wait already. */
+static bool append(struct wattle_recorder *r, struct waiting *one)
 {
-	struct waiting *one = calloc(1, sizeof(*one));
-	int rc = one ? 0 : -ENOMEM;
+	bool room;
 
-	if (rc < 0)
-		return rc;
-	one->record = *record;
 	pthread_mutex_lock(&r->lock);
-	if (r->n >= WATTLE_RECORDER_ROOM) {
-		rc = -ENOBUFS;
-	} else {
+	room = r->n < WATTLE_RECORDER_ROOM;
+	if (room) {
 		*r->last = one;
 		r->last = &one->next;
 		r->n++;
 		pthread_cond_signal(&r->wake);
 	}
 	pthread_mutex_unlock(&r->lock);
-	if (rc < 0)
-		free(one);
-	return rc;
+	return room;
+}
+
+int wattle_recorder_put(struct wattle_recorder *r, const struct wattle_pod_record *record)
+{
+	struct waiting *one = calloc(1, sizeof(*one));
+
+	if (!one)
+		return -ENOMEM;
+	one->record = *record;
+	if (append(r, one))
+		return 0;
+	free(one);
+	return -ENOBUFS;
 }
 
 void wattle_recorder_free(struct wattle_recorder *r)

@@ -238,11 +238,12 @@ static bool same_pod(const struct wattle_lease_pod *a, const struct wattle_lease
 static int make_pods_set(struct lease *lease, const struct change *change, struct wattle_err *err)
 {
 	struct wattle_book *book = lease->book;
-	cleanup_free struct wattle_lease_pod *fresh = calloc(change->n_pods + 1, sizeof(*fresh));
+	cleanup_free struct wattle_lease_pod *fresh = NULL;
 	int rc = check_pods(change, err);
 
 	if (rc < 0)
 		return rc;
+	fresh = calloc(change->n_pods + 1, sizeof(*fresh));
 	if (!fresh)
 		return wattle_err_set(err, ENOMEM, "out of memory for the lease book");
 	for (uint32_t i = 0; i < change->n_pods; i++) {

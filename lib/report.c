@@ -459,7 +459,7 @@ static int find_namespace(const char *report_dir, const char *name, char ret_job
 		if (fstatat(all, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode)) {
 			size_t len = strlen(several);
 
-			snprintf(several + len, sizeof(several) - len, "%s%s", found++ ? ", " : "", entry[i]->d_name);
+			snprintf(several + len, sizeof(several) - len, "%s%.63s", found++ ? ", " : "", entry[i]->d_name);
 			snprintf(ret_job, WATTLE_MPIJOB_MAX, "%.63s/%s", entry[i]->d_name, name);
 		}
 		free(entry[i]);

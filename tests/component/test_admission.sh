@@ -91,8 +91,12 @@ for _ in {1..40}; do
 done
 [[ $(post first.crt good.json out) == 200 ]] || fail "beside 40 silent clients"
 for fd in "${held[@]}"; do exec {fd}>&-; done
-for _ in {1..30}; do post first.crt good.json /dev/null >>codes & done
-wait $(jobs -p | grep -v "^$pid$")
+posts=()
+for _ in {1..30}; do
+    post first.crt good.json /dev/null >>codes &
+    posts+=($!)
+done
+wait "${posts[@]}"
 [[ $(tr -d '\n' <codes) == $(printf '200%.0s' {1..30}) ]] || fail "30 at once: $(cat codes)"
 
 # --- certificates -------------------------------------------------------------------

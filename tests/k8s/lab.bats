@@ -159,11 +159,31 @@ no_kubelet() { ! lab on "$1" -- pgrep -x kubelet; }
 }
 booted_anew() { [[ $(kubectl get node "$1" -o 'jsonpath={.status.nodeInfo.bootID}') != "$2" ]]; }
 
+@test "Wattle runs as the pods that a site would apply, and they admit MPIJobs" {
+    mine up --k8s-only=1 --wattle-as pods
+    run -0 mine on k1 -- pgrep -x wattle-agent
+    [[ $(mine on k1 -- cat "/proc/$output/cgroup") == */kubepods/* ]]
+    [[ $(mine kubectl get node k1 -o 'jsonpath={.status.capacity.wattle\.hpc/watts}') == 400 ]]
+    # The webhook's answer is in what the API server made of it.
+    run -0 mine kubectl create -o json -f - <<'YAML'
+apiVersion: kubeflow.org/v2beta1
+kind: MPIJob
+metadata: {name: asks, annotations: {wattle.hpc/power: 250W}}
+spec:
+  mpiReplicaSpecs:
+    Launcher: {replicas: 1, template: {spec: {containers: [{name: l, image: "wattle.lab/mpi:latest", imagePullPolicy: Never, command: ["true"]}]}}}
+    Worker: {replicas: 1, template: {spec: {containers: [{name: w, image: "wattle.lab/mpi:latest", imagePullPolicy: Never}]}}}
+YAML
+    [[ $(jq -r '.spec.mpiReplicaSpecs.Worker.template.spec.containers[0].resources.limits["wattle.hpc/watts"]' <<<"$output") == 250 ]]
+    mine down
+}
+
 @test "down leaves no process, mount, cgroup or network behind, pods running or not" {
     mine up --k8s-only=1 --no-wattle
     mine kubectl run hold --image wattle.lab/busybox:latest --image-pull-policy Never --restart Never -- sleep 4712
     until_true 60 mine kubectl wait --for condition=Ready --timeout 1s pod/hold
     [[ -n $(traces_of "$MINE") ]]
+    [[ -d /sys/fs/cgroup/memory/wattle-$MINE/k1/kubepods ]]
     mine down
     [[ -z $(traces_of "$MINE") ]]
     run -1 pgrep -fx 'sleep 4712'

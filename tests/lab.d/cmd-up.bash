@@ -9,7 +9,7 @@ done
 
 lab_up() {
     LAB_NODES=4 LAB_SLURM=native LAB_JOB_SUBMIT=wattle LAB_SPANK=wattle
-    LAB_SLURM_CONF='' LAB_PLUGSTACK='' LAB_POWER_CONFIG='' LAB_PRODUCT=1 LAB_FAULT_POINTS='' LAB_K8S=''
+    LAB_SLURM_CONF='' LAB_PLUGSTACK='' LAB_POWER_CONFIG='' LAB_PRODUCT=1 LAB_FAULT_POINTS='' LAB_K8S='' LAB_WATTLE_AS=processes
     local keep='' value
     while (($#)); do
         value=${2-}
@@ -22,7 +22,7 @@ lab_up() {
             value=$2
         fi
         case $1 in
-        --nodes | --slurm | --job-submit | --spank | --slurm-conf | --plugstack | --power-config)
+        --wattle-as | --nodes | --slurm | --job-submit | --spank | --slurm-conf | --plugstack | --power-config)
             (($# > 1)) || usage_error "up: $1 wants a value"
             ;;&
         --nodes) LAB_NODES=$value && shift ;;
@@ -32,6 +32,7 @@ lab_up() {
         --slurm-conf) LAB_SLURM_CONF=$(readable "$1" "$value") && shift ;;
         --plugstack) LAB_PLUGSTACK=$(readable "$1" "$value") && shift ;;
         --power-config) LAB_POWER_CONFIG=$(readable "$1" "$value") && shift ;;
+        --wattle-as) LAB_WATTLE_AS=$value && shift ;;
         --no-wattle) LAB_PRODUCT='' LAB_JOB_SUBMIT=none LAB_SPANK=none ;;
         --fault-points) LAB_FAULT_POINTS=-faults ;;
         --keep) keep=1 ;;
@@ -42,6 +43,8 @@ lab_up() {
         shift
     done
     [[ -z $LAB_K8S || $LAB_K8S =~ ^[1-9][0-9]?$ && $LAB_K8S -le 16 ]] || usage_error "up: --k8s=$LAB_K8S: wanted 1 to 16"
+    [[ $LAB_WATTLE_AS == processes || $LAB_WATTLE_AS == pods && -n $LAB_K8S && -n $LAB_PRODUCT ]] ||
+        usage_error "up: --wattle-as $LAB_WATTLE_AS: wanted processes, or pods with Kubernetes and Wattle"
     [[ -z $LAB_K8S || $LAB_SLURM == native ]] || usage_error "up: --slurm $LAB_SLURM: with Kubernetes, native alone: the images have this machine's libraries"
     [[ $LAB_NODES == 0 && -n $LAB_K8S || $LAB_NODES =~ ^[1-9][0-9]?$ && $LAB_NODES -le 64 ]] || usage_error "up: --nodes $LAB_NODES: wanted 1 to 64"
     [[ $LAB_SLURM =~ ^(native|trixie|sid)$ ]] || usage_error "up: --slurm $LAB_SLURM: wanted native, trixie or sid"
@@ -60,7 +63,7 @@ lab_up() {
     lab_lock
     need_owner
     local options
-    options=$(set | grep -E '^LAB_(NODES|SLURM|JOB_SUBMIT|SPANK|SLURM_CONF|PLUGSTACK|POWER_CONFIG|PRODUCT|FAULT_POINTS|K8S)=')
+    options=$(set | grep -E '^LAB_(NODES|SLURM|JOB_SUBMIT|SPANK|SLURM_CONF|PLUGSTACK|POWER_CONFIG|PRODUCT|FAULT_POINTS|K8S|WATTLE_AS)=')
     if lab_find && [[ -e $LAB_STATE/ready ]]; then
         [[ $(<"$LAB_DIR/options") == "$options" ]] ||
             die "lab '$LAB_NAME' is up with other options; end it first: tests/lab down"
@@ -80,12 +83,14 @@ lab_up() {
     wait "$UP_PID" || up_failed "$keep" 1
     trap - INT TERM HUP
     lab_find && good_record && : >"$LAB_STATE/ready"
-    say "lab '$LAB_NAME' is up in $SECONDS s:$(lab_has)"
+    say "lab '$LAB_NAME' is up in $SECONDS s: $(lab_has)"
 }
 
 lab_has() {
-    ((LAB_NODES == 0)) || echo " $LAB_NODES nodes, $(host_do ctl slurmctld -V)"
-    [[ -z $LAB_K8S ]] || echo " $LAB_K8S nodes of Kubernetes $(k8s_version)"
+    local has=''
+    ((LAB_NODES == 0)) || has="$LAB_NODES nodes, $(host_do ctl slurmctld -V)"
+    [[ -z $LAB_K8S ]] || has+="${has:+; }$LAB_K8S nodes of Kubernetes $(k8s_version)"
+    echo "$has"
 }
 
 up_interrupted() {

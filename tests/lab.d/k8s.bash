@@ -63,13 +63,54 @@ k8s_up() {
     wattle_up
 }
 
-# Wattle on it: the bridge beside the API server, an agent on every node.
+# Wattle on it: the bridge beside the API server and an agent on every node, or the same as pods.
 wattle_up() {
     local node
-    if product_has wattle-bridge; then k8s_start kctl bridge; else watts_set; fi
-    ! product_has wattle-agent || for node in $(knode_names); do k8s_start "$node" agent; done
+    if [[ $LAB_WATTLE_AS == pods ]]; then
+        wattle_pods
+    else
+        if product_has wattle-bridge; then k8s_start kctl bridge; else watts_set; fi
+        ! product_has wattle-agent || for node in $(knode_names); do k8s_start "$node" agent; done
+    fi
     LAB_LOG=$LAB_STATE/hosts/kctl/upper/var/log/kubernetes/bridge.log
     wait_for 60 "not all nodes show wattle.hpc/watts" watts_shown
+}
+
+# As a site would: an overlay over conf/k8s with its own image and configuration, then the webhook's certificate.
+wattle_pods() {
+    local overlay=$LAB_DIR/overlay
+    mkdir -p "$overlay"
+    cp "$LAB_D/etc/wattle.conf" "$overlay/"
+    cat >"$overlay/kustomization.yaml" <<YAML
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources: ["$(realpath --relative-to "$overlay" "$LAB_CHECKOUT/conf/k8s")"]
+images: [{name: registry.example/wattle, newName: wattle.lab/wattle, newTag: latest}]
+configMapGenerator:
+- {name: wattle-conf, namespace: wattle-system, behavior: replace, files: [wattle.conf]}
+# The machine's own /sys, which a container has, may have no powercap to mount anything at.
+patches:
+- target: {kind: DaemonSet, name: wattle-agent}
+  patch: |
+    apiVersion: apps/v1
+    kind: DaemonSet
+    metadata: {name: wattle-agent}
+    spec:
+      template:
+        spec:
+          containers:
+          - name: wattle-agent
+            volumeMounts: [{name: powercap, mountPath: /sys/class}, {mountPath: /sys/class/powercap, \$patch: delete}]
+          volumes: [{name: powercap, hostPath: {path: /sys/class}}]
+YAML
+    LAB_LOG=$LAB_STATE/kubectl.log
+    {
+        kubectl_do apply -k "$overlay" && KUBECTL="$LAB_CHECKOUT/tests/lab kubectl" "$LAB_CHECKOUT/conf/k8s/webhook-cert" &&
+            kubectl_do -n wattle-system rollout status --timeout 120s deployment/wattle-bridge daemonset/wattle-agent
+    } >"$LAB_LOG" 2>&1 || {
+        kubectl_do -n wattle-system get pods >>"$LAB_LOG" 2>&1 || true
+        die_log "Wattle's pods do not come up"
+    }
 }
 
 # What the bridge would do.

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The lease book under every kind of death and bad hardware, in a build with fault points (tests/fault/lease-tests), then
+# The lease book under every kind of death and bad hardware, in a build with fault points (tests/fault/lease-tests), wattle-agent with pods
+# (tests/fault/pod-tests), then
 # tests/fault/*.bats on a real cluster.
 # shellcheck source=tests/run.d/cluster.bash
 . "$RUN_D/cluster.bash"
@@ -16,6 +17,8 @@ piece() {
     timeout --kill-after=20 1800 "$RUN_CHECKOUT/tests/fault/lease-tests" "$build" </dev/null 2>&1 |
         count_tap "lease" quiet || true # what failed is counted
     say "$RUN_PIECE: the kill matrix: done"
+    timeout --kill-after=20 900 "$RUN_CHECKOUT/tests/fault/pod-tests" "$build" </dev/null 2>&1 |
+        count_tap "pods" quiet || true # what failed is counted
     for slurm in ${WATTLE_RUN_SLURM:-native}; do
         case $slurm in
         native) WATTLE_LAB_BUILD=$build on_cluster fault native ;;

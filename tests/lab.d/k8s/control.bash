@@ -10,13 +10,14 @@ K8S_SERVICES=10.0.0.0/24
 k8s_daemons() {
     if [[ $1 == kctl ]]; then
         printf '%s\n' "${K8S_CONTROL[@]}"
-        ! product_has wattle-bridge || echo bridge
+        ! product_process wattle-bridge || echo bridge
     else
         printf '%s\n' containerd kubelet
-        ! product_has wattle-agent || echo agent
+        ! product_process wattle-agent || echo agent
     fi
 }
 
+product_process() { [[ $LAB_WATTLE_AS == processes ]] && product_has "$1"; }
 product_has() { [[ -e $LAB_STATE/layer/usr/sbin/$1 ]]; }
 
 # k8s_command HOST NAME: sets K8S_COMMAND, a daemon's command line.

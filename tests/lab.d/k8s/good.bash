@@ -3,7 +3,7 @@
 # What the lab's Kubernetes is like when nothing has happened to it (../good.bash), and whether anything runs on it.
 
 # What stays when jobs have come and gone. Named once: a kind that the cluster does not have would fail all the others.
-K8S_KINDS=namespaces,crd,mutatingwebhookconfigurations,validatingwebhookconfigurations,mutatingadmissionpolicies
+K8S_KINDS=namespaces,crd,mutatingwebhookconfigurations,validatingwebhookconfigurations,mutatingadmissionpolicies,deployments,daemonsets
 K8S_KINDS+=,clusterqueues.kueue.x-k8s.io,localqueues.kueue.x-k8s.io,resourceflavors.kueue.x-k8s.io,admissionchecks.kueue.x-k8s.io
 
 k8s_facts() {

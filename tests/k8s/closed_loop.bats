@@ -1,0 +1,191 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck disable=SC2016 # what single quotes hold is expanded on the hosts
+# shellcheck disable=SC2030,SC2031,SC2154 # output, stderr and status are bats's
+# The promise kept on Kubernetes: a real MPIJob is swept on these nodes, fitted, run with wattle.hpc/slowdown, and is as much slower as was said;
+# limits are back when its pods have ended, and `wattle report mpijob/NAME` tells of it.
+# Takes ten minutes on a machine with idle cores.
+
+bats_require_minimum_version 1.5.0
+load agent.bash
+load bridge.bash
+
+PAIRS=${WATTLE_LOOP_PAIRS-5}
+PAIRS_MAX=12
+IDLE_MIN_PCT=${WATTLE_IDLE_MIN_PCT-15} # of the machine, over a pair: nodes are throttled to 60% of a CPU together, so it must remain
+TARGET_PCT=10
+POINTS=4
+SECONDS_FULL=${WATTLE_LOOP_SECONDS-16}
+
+setup_file() {
+    export BATS_TEST_TIMEOUT=2400
+    PATH=$BATS_TEST_DIRNAME/..:$PATH
+    ! bridge_gone || bridge_start
+    nodes_ready
+    lab run --user alice -- sh -c 'mkdir -p loop && cat >loop/nbody.c' <"${BATS_TEST_DIRNAME%/*}/apps/nbody.c"
+    lab run --user alice -- sh -c 'cd loop && mpicc -O2 -o nbody nbody.c -lm'
+    intensity | lab on login -- tee /var/lib/wattle/carbon/LAB.json >/dev/null
+}
+setup() { PATH=$BATS_TEST_DIRNAME/..:$PATH; }
+teardown() { jobs_end; }
+teardown_file() {
+    PATH=$BATS_TEST_DIRNAME/..:$PATH
+    lab run --user alice -- rm -rf loop
+    lab on login -- rm -f /var/lib/wattle/carbon/LAB.json /etc/wattle/profiles/nbody.json
+}
+
+# 250 g/kWh from an hour ago on for a day.
+intensity() {
+    python3 -c '
+import json, time
+start = int(time.time()) // 3600 * 3600 - 3600
+iso = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(start))
+print(json.dumps({"zone": "LAB", "signal": "average", "unit": "gCO2/kWh", "issued": iso, "slot_s": 3600, "start": iso, "values": [250] * 26}))'
+}
+
+busy() { skip "n/a: the machine was busy with something else: $1"; }
+jiffies() { awk '/^cpu / { print $5 + $6, $2 + $3 + $4 + $5 + $6 + $7 + $8 + $9; exit }' /proc/stat; }
+
+# loop_job NAME STEPS [ANNOTATION=VALUE …]: nbody on both nodes, a rank each.
+loop_job() {
+    local name=$1 steps=$2 said
+    shift 2
+    said=$(for word; do printf '    wattle.hpc/%s: "%s"\n' "${word%%=*}" "${word#*=}"; done)
+    kubectl create -f - >/dev/null <<YAML
+apiVersion: kubeflow.org/v2beta1
+kind: MPIJob
+metadata:
+  name: $name
+  annotations:
+    wattle.test: "yes"
+$said
+spec:
+  slotsPerWorker: 1
+  launcherCreationPolicy: WaitForWorkersReady
+  runPolicy: {cleanPodPolicy: Running}
+  mpiReplicaSpecs:
+    Launcher:
+      replicas: 1
+      template:
+        spec: &pod
+          volumes: [{name: home, hostPath: {path: /home}}]
+          terminationGracePeriodSeconds: 1
+          containers:
+          - &main
+            name: main
+            image: wattle.lab/mpi:latest
+            imagePullPolicy: Never
+            volumeMounts: [{name: home, mountPath: /home}]
+            command: [mpirun, --allow-run-as-root, -n, "2", --map-by, node, -x, OMPI_MCA_mpi_yield_when_idle=1, /home/alice/loop/nbody, "8000", "$steps"]
+    Worker:
+      replicas: 2
+      template:
+        spec:
+          <<: *pod
+          topologySpreadConstraints:
+          - {maxSkew: 1, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: DoNotSchedule, labelSelector: {matchLabels: {training.kubeflow.org/job-name: $name, training.kubeflow.org/job-role: worker}}}
+          containers:
+          - <<: *main
+            command: [/usr/sbin/sshd, -De]
+YAML
+}
+# run_job NAME STEPS ANNOTATION…: until it has ended and its pods have left their records.
+run_job() {
+    loop_job "$@"
+    until_true 300 job_has "$1" Succeeded
+    until_true 60 recorded "$1"
+}
+report() { lab run -- wattle report --json "mpijob/$1" "${@:2}"; }
+# Its workers may have begun once without watts, if it got past admission.
+recorded() { report "$1" | jq -e '.jobs[0].steps | any(.pod == "launcher") and ([.[] | select(.grant_w)] | length) >= 2'; }
+# Seconds that the launcher ran, joules of both nodes with their base watts.
+measured() { report "$1" | jq -r '[([.jobs[0].steps[] | select(.pod == "launcher").elapsed_s] | last), .node_energy_j] | map(tostring) | join(" ")'; }
+# The steps that take so long, from a run of some steps that took some seconds; what a launcher needs to begin and end is in both.
+steps_for() { awk -v want="$1" -v steps="$2" -v took="$3" 'BEGIN { printf "%d", steps * (want - 0.7) / (took - 0.7) + 1 }'; }
+
+# Sets STEPS, and leaves profile nbody in the site's store.
+sweep_and_fit() {
+    local cap repeat steps time_s energy_j csv='cap_w,time_s,energy_j'
+    run_job probe 4 power=400W
+    read -r time_s _ < <(measured probe)
+    steps=$(steps_for $((SECONDS_FULL * 2 / 3)) 4 "$time_s")
+    for repeat in 1 2; do
+        for cap in 400 180 300 220 260; do
+            run_job "sweep-$cap-$repeat" "$steps" "power=${cap}W"
+            read -r time_s energy_j < <(measured "sweep-$cap-$repeat")
+            csv+=$'\n'"$cap,$time_s,$energy_j"
+            echo "# $cap W: $time_s s, $energy_j J" >&3
+            [[ $cap != 400 ]] || STEPS=$(steps_for "$SECONDS_FULL" "$steps" "$time_s")
+        done
+    done
+    lab run -- sh -c 'cat >/tmp/nbody.csv && wattle profile fit /tmp/nbody.csv --json -o /tmp/nbody.json' <<<"$csv" || return
+    lab run -- install -D -m 644 /tmp/nbody.json /etc/wattle/profiles/nbody.json
+}
+
+@test "a pod's end gives its job's nodes back within a second; its report tells joules, grams, cap" {
+    local ms
+    loop_job brief 6 power=200W
+    until_true 120 is_at k1 "$(caps 70000000)"
+    until_true 60 lab on k1 -- pgrep -f '^(sshd:|/usr/sbin/sshd)'
+    is_at k2 "$(caps 70000000)"
+    ms=$(end_and_time k1 '^(sshd:|/usr/sbin/sshd)')
+    echo "restored after $ms ms"
+    ((ms < 1000))
+    until_true 60 job_has brief Succeeded
+    until_true 60 recorded brief
+    run -0 --separate-stderr report brief
+    jq -e '.jobs[0] | .state == "COMPLETED" and .cap_w == 200 and .grant_w == 200 and .cap_held and .energy_j > 0 and
+        ([.steps[] | select(.grant_w).node] | unique | length) == 2 and .unmeasured_nodes == 0 and (.shared | not)' <<<"$output"
+    # grams are joules with base watts at the intensity of the hour
+    jq -e '(.jobs[0].carbon | .. | numbers? // empty) as $g | [$g] | length > 0' <<<"$output"
+    run -0 lab run -- wattle report mpijob/default/brief
+    [[ $output == *"mpijob/default/brief, COMPLETED"* && $output == *"worker 0"* && $output == *"worker 1"* && $output == *launcher* && $output == *CO2* ]]
+    # by a user, too, who knows its name
+    run -0 lab run --user alice -- wattle report mpijob/brief
+    run -1 lab run -- wattle report mpijob/none
+    [[ $output == *"mpijob/none: "*"no namespace has records of it"* ]]
+}
+
+@test "an MPIJob is swept and fitted; wattle.hpc/slowdown of 10% makes it 10% slower: $PAIRS pairs in turn" {
+    local pair idle0 all0 idle1 all1 idle_pct spoilt=0 good=0 full_s full_j capped_s capped_j rows=''
+    sweep_and_fit || busy "no sweep that bears a model"
+    for ((pair = 1; pair <= PAIRS_MAX && good < PAIRS; pair++)); do
+        read -r idle0 all0 < <(jiffies)
+        if ((pair % 2)); then
+            run_job "full-$pair" "$STEPS" power=400W
+            run_job "capped-$pair" "$STEPS" "slowdown=$TARGET_PCT%" profile=nbody
+        else
+            run_job "capped-$pair" "$STEPS" "slowdown=$TARGET_PCT%" profile=nbody
+            run_job "full-$pair" "$STEPS" power=400W
+        fi
+        read -r idle1 all1 < <(jiffies)
+        idle_pct=$((100 * (idle1 - idle0) / (all1 - all0)))
+        read -r full_s full_j < <(measured "full-$pair")
+        read -r capped_s capped_j < <(measured "capped-$pair")
+        echo "# pair $pair: $full_s s and $full_j J in full, $capped_s s and $capped_j J capped, machine $idle_pct% idle" >&3
+        if ((idle_pct < IDLE_MIN_PCT)); then
+            spoilt=$((spoilt + 1))
+            continue
+        fi
+        good=$((good + 1))
+        rows+="$full_s $full_j $capped_s $capped_j"$'\n'
+    done
+    echo "# $good pairs count, $spoilt were repeated since the machine had less than $IDLE_MIN_PCT% idle time" >&3
+    ((good == PAIRS)) || busy "only $good of $PAIRS pairs in $PAIRS_MAX had $IDLE_MIN_PCT% idle time"
+    pair=$((pair - 1))
+    # the report says the same of the last pair, and what was predicted
+    run -0 --separate-stderr report "capped-$pair" --baseline="mpijob/full-$pair"
+    jq -e --argjson want "$(awk -v c="$capped_s" -v f="$full_s" 'BEGIN { print 100 * (c / f - 1) }')" --argjson target $TARGET_PCT \
+        '.jobs[0].slowdown | .profile == "nbody" and (.predicted_pct - $target | fabs) < 1 and (.measured_pct - $want | fabs) < 0.1' <<<"$output"
+    for node in k1 k2; do until_true 5 at_boot "$node"; done
+    python3 - "$rows" $TARGET_PCT $POINTS <<'PY'
+import statistics, sys
+rows = [list(map(float, r.split())) for r in sys.argv[1].split("\n") if r]
+target, points = float(sys.argv[2]), float(sys.argv[3])
+slow = [100 * (c / f - 1) for f, _, c, _ in rows]
+saved = [100 * (1 - cj / fj) for _, fj, _, cj in rows]
+print(f"slowdown {[round(s, 1) for s in slow]}: median {statistics.median(slow):.2f}%, wanted {target} +- {points}; "
+      f"energy saved {[round(s, 1) for s in saved]}: median {statistics.median(saved):.1f}%")
+sys.exit(not (abs(statistics.median(slow) - target) <= points))
+PY
+}
