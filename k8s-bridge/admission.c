@@ -37,6 +37,7 @@ struct server {
 	struct wattle_admission *admission;
 	struct MHD_Daemon *daemon;
 	struct event *readable, *timer;
+	bool quiesced; /* takes no new clients; the library dies of being told twice */
 	char *cert, *key; /* the library may look at them as long as it serves */
 };
 
@@ -114,11 +115,11 @@ static void append(struct body *body, const char *data, size_t size)
 		body->too_large = true;
 	if (body->too_large || body->lost)
 		return;
-	if (body->len + size > body->room) {
+	if (body->len + size >= body->room) {
 		size_t room = body->room ? body->room : BODY_FIRST;
 		char *text;
 
-		while (room < body->len + size)
+		while (room <= body->len + size)
 			room *= 2;
 		text = realloc(body->text, room);
 		if (!text) {
@@ -130,6 +131,7 @@ static void append(struct body *body, const char *data, size_t size)
 	}
 	memcpy(body->text + body->len, data, size);
 	body->len += size;
+	body->text[body->len] = '\0';
 }
 
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
@@ -191,6 +193,17 @@ static void on_server(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+static void server_quiesce(struct server *server)
+{
+	int fd;
+
+	if (server->quiesced)
+		return;
+	fd = MHD_quiesce_daemon(server->daemon);
+	server->quiesced = true;
+	wattle_cleanup_close(&fd);
+}
+
 static void server_free(struct server *server)
 {
 	if (!server)
@@ -201,10 +214,8 @@ static void server_free(struct server *server)
 		event_free(server->timer);
 	if (server->daemon) {
 		/* a library that still owned the socket would shut it down for the next server too */
-		int fd = MHD_quiesce_daemon(server->daemon);
-
+		server_quiesce(server);
 		MHD_stop_daemon(server->daemon);
-		wattle_cleanup_close(&fd);
 	}
 	free(server->cert);
 	if (server->key)
@@ -345,7 +356,6 @@ int wattle_admission_reload(struct wattle_admission *admission)
 	struct wattle_err err = WATTLE_ERR_INIT;
 	struct pair_stamp stamp;
 	struct server *fresh;
-	int fd;
 
 	stamp_read(admission, &stamp);
 	if (memcmp(&stamp, &admission->stamp, sizeof(stamp)) == 0)
@@ -360,8 +370,7 @@ int wattle_admission_reload(struct wattle_admission *admission)
 	admission->stamp = stamp;
 	admission->told[0] = '\0';
 	on_drained(-1, 0, admission);
-	fd = MHD_quiesce_daemon(admission->now->daemon);
-	wattle_cleanup_close(&fd);
+	server_quiesce(admission->now);
 	admission->before = admission->now;
 	admission->now = fresh;
 	event_add(admission->drained, &drain);

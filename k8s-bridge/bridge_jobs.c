@@ -23,6 +23,7 @@
 #include "log.h"
 #include "mutate.h"
 #include "plan_text.h"
+#include "quantity.h"
 
 #define JOBS "/apis/kubeflow.org/v2beta1/mpijobs"
 #define MANAGER BRIDGE_NAME           /* of words and watts */
@@ -37,23 +38,27 @@
 #define NODES_S 10.0    /* between looks that changes of nodes cause */
 #define CHECKPOINT_S 60 /* a program is told so long before it is stopped, or as long as the plan reckons with if that is less */
 
-enum step { STEP_NONE, STEP_LOOK, STEP_HOLD, STEP_DECIDE, STEP_SIZE, STEP_RELEASE, STEP_UNGATE, STEP_FORGET, STEP_WARN };
+enum step { STEP_NONE, STEP_LOOK, STEP_HOLD, STEP_DECIDE, STEP_SIZE, STEP_RELEASE, STEP_UNGATE, STEP_FORGET, STEP_WARN, STEP_QUOTA, STEP_MARK, STEP_ACTIVE };
 
 static const char *const step_says[] = { "", "look", "be suspended", "get", "be resized to", "be started", "be ungated",
-					  "be left to who started it", "be told to checkpoint" };
+					  "be left to who started it", "be told to checkpoint", "have its quota looked at",
+					  "be stopped: Kueue counts no watts for it", "have its workload stopped or started" };
 
 struct job {
 	struct bridge *bridge;
 	struct wattle_kube_request *request;
 	enum bridge_job_state state;
 	enum step step;          /* of the request */
-	bool dirty, told, told_late, was_held;
+	bool dirty, told, told_late;
+	bool counted;            /* Kueue has its watts in the quota, since it last was suspended */
+	bool quota_marked;       /* … it has not: to be stopped */
+	bool repaired;           /* once is enough: a site may leave watts out of its quotas */
 	uint8_t row;             /* steps since it last had nothing to do */
 	uint32_t failures;
 	int64_t start_s;         /* look again then, Unix time; 0: no need */
 	double retry_s;          /* and then, monotonic */
 	double seen_s;           /* since when there is something to do; 0: nothing */
-	uint64_t version;
+	uint64_t version, need_w; /* need_w: that Kueue must count */
 	char uid[40];
 	char key[];
 };
@@ -185,6 +190,7 @@ static void tell_decision(struct job *job, struct json_object *object, int64_t n
 
 static void look(struct job *job, struct json_object *object);
 static void ask(struct job *job);
+static void on_workloads(struct job *job, struct json_object *list);
 
 static void count_time(struct bridge *bridge, double took_s)
 {
@@ -220,6 +226,14 @@ static void on_step(void *arg, int status, struct json_object *body, const char 
 		bridge->counts.released += step == STEP_RELEASE || step == STEP_UNGATE;
 		if (step == STEP_RELEASE || step == STEP_UNGATE)
 			tell(job, false, "Released", step == STEP_UNGATE ? "it may start: its gate is open" : "it may start: suspend is taken away");
+		if (step == STEP_QUOTA) {
+			on_workloads(job, body);
+			return;
+		}
+		if (step == STEP_ACTIVE) { /* the answer is a Workload */
+			retry(job, 0.5);
+			return;
+		}
 		/* a change that came meanwhile is in this answer, or it is younger */
 		if (job->dirty && job->version > version_of(body)) {
 			ask(job);
@@ -251,13 +265,11 @@ static char *path_of(const struct job *job, const char *query)
 	return path;
 }
 
-/* Sends; body is taken over. */
-static void send_step(struct job *job, enum step step, const char *method, const char *query, const char *type, struct json_object *body)
+static void send_path(struct job *job, enum step step, const char *method, const char *path, const char *type, struct json_object *body)
 {
-	cleanup_free char *path = path_of(job, query);
 	struct bridge *bridge = job->bridge;
 
-	if (path && (body || step == STEP_LOOK))
+	if (path && (body || strcmp(method, "GET") == 0))
 		job->request = wattle_kube_send(bridge->kube,
 						&(struct wattle_kube_call){ .method = method, .path = path, .content_type = type,
 									    .body = body ? json_object_to_json_string_ext(body, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE) : NULL },
@@ -269,6 +281,14 @@ static void send_step(struct job *job, enum step step, const char *method, const
 	}
 	job->step = step;
 	bridge->busy++;
+}
+
+/* Sends; body is taken over. */
+static void send_step(struct job *job, enum step step, const char *method, const char *query, const char *type, struct json_object *body)
+{
+	cleanup_free char *path = path_of(job, query);
+
+	send_path(job, step, method, path, type, body);
 }
 
 static void ask(struct job *job)
@@ -429,6 +449,17 @@ static void forget(struct job *job, struct json_object *object)
 	send_step(job, STEP_FORGET, "PATCH", "?fieldManager=" MANAGER_HOLD, WATTLE_KUBE_MERGE, patch);
 }
 
+static void mark(struct job *job, struct json_object *object)
+{
+	struct json_object *patch, *meta;
+
+	if (!may(job, STEP_MARK, ""))
+		return;
+	patch = patch_new(object, &meta);
+	json_object_object_add(add_object(meta, "annotations"), WATTLE_ANNOTATION_HELD, json_object_new_string("quota"));
+	send_step(job, STEP_MARK, "PATCH", "?fieldManager=" MANAGER_HOLD, WATTLE_KUBE_MERGE, patch);
+}
+
 /* Whoever relays it to the program (an agent, a sidecar, the downward API) finds the moment at which it will be stopped. */
 static void warn(struct job *job, struct json_object *object, const char *moment)
 {
@@ -439,6 +470,83 @@ static void warn(struct job *job, struct json_object *object, const char *moment
 	patch = patch_new(object, &meta);
 	json_object_object_add(add_object(meta, "annotations"), WATTLE_ANNOTATION_CHECKPOINT, json_object_new_string(moment));
 	send_step(job, STEP_WARN, "PATCH", "?fieldManager=" MANAGER, WATTLE_KUBE_MERGE, patch);
+}
+
+/* --- what Kueue counts ---------------------------------------------------------------------------------- */
+
+/* Kueue may have admitted a job in the moment before its watts came: then it runs, and its watts are in no quota. So the effect is looked at, and
+ * such a workload is stopped and started again, as an administrator would (spec.active). */
+static void look_quota(struct job *job)
+{
+	char path[400];
+	const char *slash = strchr(job->key, '/');
+
+	if (!may(job, STEP_QUOTA, ""))
+		return;
+	snprintf(path, sizeof(path), "/apis/kueue.x-k8s.io/%s/namespaces/%.*s/workloads?labelSelector=kueue.x-k8s.io%%2Fjob-uid%%3D%s", job->bridge->kueue_version,
+		 (int) (slash - job->key), job->key, job->uid);
+	send_path(job, STEP_QUOTA, "GET", path, NULL, NULL);
+}
+
+static uint64_t counted_w(struct json_object *workload, const char *resource)
+{
+	struct json_object *list = wattle_dig(workload, json_type_array, "status", "admission", "podSetAssignments", NULL), *usage, *value;
+	uint64_t w, sum_w = 0;
+
+	for (size_t i = 0; list && i < json_object_array_length(list) && i < 16; i++) {
+		usage = wattle_dig(json_object_array_get_idx(list, i), json_type_object, "resourceUsage", NULL);
+		if (usage && json_object_object_get_ex(usage, resource, &value) && wattle_quantity_whole(value, &w))
+			sum_w += w;
+	}
+	return sum_w;
+}
+
+static void set_active(struct job *job, struct json_object *workload, bool active)
+{
+	const char *slash = strchr(job->key, '/'), *name = wattle_dig_text(wattle_dig(workload, json_type_object, "metadata", NULL), "name");
+	struct json_object *patch, *meta;
+	char path[700];
+
+	if (!wattle_kube_name_ok(name) || !may(job, STEP_ACTIVE, ""))
+		return;
+	snprintf(path, sizeof(path), "/apis/kueue.x-k8s.io/%s/namespaces/%.*s/workloads/%s?fieldManager=" MANAGER, job->bridge->kueue_version,
+		 (int) (slash - job->key), job->key, name);
+	patch = patch_new(workload, &meta);
+	json_object_object_add(add_object(patch, "spec"), "active", json_object_new_boolean(active));
+	send_path(job, STEP_ACTIVE, "PATCH", path, WATTLE_KUBE_MERGE, patch);
+}
+
+static void on_workloads(struct job *job, struct json_object *list)
+{
+	struct json_object *items = wattle_dig(list, json_type_array, "items", NULL);
+	struct json_object *workload = items && json_object_array_length(items) == 1 ? json_object_array_get_idx(items, 0) : NULL;
+	struct json_object *active = wattle_dig(workload, json_type_boolean, "spec", "active", NULL);
+	bool admitted = wattle_dig(workload, json_type_object, "status", "admission", NULL) != NULL;
+
+	job->row = 0;
+	if (!workload) { /* Kueue makes it, or another */
+		retry(job, 2);
+	} else if (active && !json_object_get_boolean(active)) {
+		/* marked by us, or nobody would have looked */
+		if (admitted)
+			retry(job, 1);
+		else
+			set_active(job, workload, true);
+	} else if (admitted && counted_w(workload, job->bridge->resource) < job->need_w && !job->repaired) {
+		job->repaired = job->quota_marked;
+		if (job->quota_marked) {
+			tell(job, true, "Requeued", "Kueue had admitted it before its watts came: it is stopped, and admitted anew");
+			set_active(job, workload, false);
+		} else {
+			job->quota_marked = true; /* said in the job first: whoever comes after us starts it again */
+			retry(job, 0.1);
+		}
+	} else {
+		job->repaired = job->repaired || job->quota_marked;
+		job->counted = admitted || job->repaired;
+		job->quota_marked = false;
+		retry(job, 0.1);
+	}
 }
 
 /* --- the one next step ------------------------------------------------------------------------------- */
@@ -477,6 +585,31 @@ static void look_running(struct job *job, struct json_object *object, const stru
 	nothing_to_do(job);
 }
 
+/* Whether there is something to do about its quota. The mark stands in the job while its workload is stopped. */
+static bool look_kueue(struct job *job, struct json_object *object)
+{
+	const struct wattle_mpijob *mpijob = &job->bridge->job;
+	bool marked = strcmp(annotation(object, WATTLE_ANNOTATION_HELD), "quota") == 0;
+
+	if (job->quota_marked && !marked) {
+		mark(job, object);
+		return true;
+	}
+	if (marked) {
+		if (job->repaired && !job->quota_marked)
+			forget(job, object);
+		else {
+			job->quota_marked = true;
+			look_quota(job);
+		}
+		return true;
+	}
+	if (mpijob->suspended || job->counted || job->bridge->dry_run)
+		return false;
+	look_quota(job);
+	return true;
+}
+
 /* Watts and words stand there: when may it run? */
 static void look_granted(struct job *job, struct json_object *object, int64_t now_s)
 {
@@ -491,7 +624,12 @@ static void look_granted(struct job *job, struct json_object *object, int64_t no
 	job->state = waits ? BRIDGE_JOB_WAITING : BRIDGE_JOB_GRANTED;
 	tell_decision(job, object, now_s, start_s);
 	slot = slot_at(object, start_s > now_s ? start_s : now_s);
-	if (held && !mpijob->suspended && !mpijob->kueue) {
+	job->need_w = (uint64_t) mpijob->watts_w * mpijob->replicas;
+	if (mpijob->suspended)
+		job->counted = false;
+	if (mpijob->kueue && look_kueue(job, object)) {
+		;
+	} else if (held && !mpijob->suspended && !mpijob->kueue) {
 		forget(job, object);
 	} else if (!waits) {
 		look_running(job, object, &slot, now_s);

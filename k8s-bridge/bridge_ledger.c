@@ -151,7 +151,7 @@ static void tell(struct bridge *bridge, const struct wattle_ledger_step *step)
 	static const char *const names[] = { "Slurm", "Kueue" };
 	struct bridge_ledger *ledger = bridge->ledger;
 	const struct wattle_ledger_view *view = ledger->view;
-	const struct wattle_kube_ref about = { .api_version = "kueue.x-k8s.io/v1beta1", .kind = "ClusterQueue", .name = conf_of(bridge)->cluster_queue };
+	const struct wattle_kube_ref about = { .api_version = "kueue.x-k8s.io/v1beta2", .kind = "ClusterQueue", .name = conf_of(bridge)->cluster_queue };
 	char text[400];
 
 	if (step->what == WATTLE_LEDGER_LOWER || step->what == WATTLE_LEDGER_RAISE) {

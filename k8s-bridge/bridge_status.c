@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "file.h"
 #include "log.h"
 
 #define CLIENTS_MAX 32
@@ -135,10 +136,11 @@ static void put_steps(struct out *out, const struct bridge_counts *counts)
 
 static uint64_t resident_bytes(void)
 {
-	cleanup_fclose FILE *f = fopen("/proc/self/statm", "re");
+	cleanup_free char *text = NULL;
 	unsigned long size, resident;
 
-	if (!f || fscanf(f, "%lu %lu", &size, &resident) != 2)
+	if (wattle_file_read("/proc/self/statm", &(struct wattle_file_rule){ 4096, true }, &text, NULL, NULL, NULL) < 0 ||
+	    sscanf(text, "%lu %lu", &size, &resident) != 2)
 		return 0;
 	return (uint64_t) resident * (uint64_t) sysconf(_SC_PAGESIZE);
 }

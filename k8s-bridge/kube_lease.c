@@ -57,7 +57,7 @@ static const char *now_text(char *text, size_t size)
 
 	clock_gettime(CLOCK_REALTIME, &t);
 	gmtime_r(&t.tv_sec, &tm);
-	strftime(whole, sizeof(whole), "%Y-%m-%dT%H:%M:%S", &tm);
+	(void) strftime(whole, sizeof(whole), "%Y-%m-%dT%H:%M:%S", &tm);
 	snprintf(text, size, "%s.%06ldZ", whole, t.tv_nsec / 1000);
 	return text;
 }

@@ -15,7 +15,7 @@
 /* What was made of a review, for counters. */
 enum wattle_review_kind { WATTLE_REVIEW_BAD, WATTLE_REVIEW_PASSED, WATTLE_REVIEW_DECIDED, WATTLE_REVIEW_REFUSED };
 
-/* text need not end in NUL. Always allows: admission never stands in the way of a job, what is refused is held and says so, and the same text
+/* text[len] must be NUL. Always allows: admission never stands in the way of a job, what is refused is held and says so, and the same text
  * comes as a warning. Only CREATE of an MPIJob is changed. NULL: no AdmissionReview (the answer is then HTTP 400 with err), or out of memory.
  * The caller frees with json_object_put. */
 struct json_object *wattle_review_answer(const char *text, size_t len, const struct wattle_k8s_site *site, int64_t now_s,

@@ -18,7 +18,7 @@
 
 #define COMMAND_MS 10000
 #define BYTES_MAX (8u * 1024 * 1024)
-#define YEAR "now+365days" /* as long as 22.05 lets one last; each change moves it on */
+#define END "EndTime=now+365days" /* as long as 22.05 lets one last; each change moves it on */
 
 struct wattle_slurm_side {
 	void (*done)(void *arg, const struct wattle_slurm_report *report);
@@ -131,7 +131,7 @@ static int ask(const char *name, const char *const *words, const char *missing, 
 static int set_reservation(const char *licence, const char *reservation, uint64_t withhold_w, struct wattle_err *err)
 {
 	char name[160], licences[160];
-	const char *const update[] = { "update", name, licences, "EndTime=" YEAR, NULL };
+	const char *const update[] = { "update", name, licences, END, NULL };
 	const char *const create[] = { "create", "reservation", name, "StartTime=now", "Duration=UNLIMITED", "Flags=LICENSE_ONLY", licences, "Users=root",
 				       NULL };
 	const char *const show[] = { "show", "reservation", reservation, "-o", NULL };

@@ -11,7 +11,7 @@
 
 #include <json-c/json.h>
 
-/* NULL unless the text is one whole JSON value (nothing but white space after it) nested at most depth deep. Freed with
+/* text[len] must be NUL. NULL unless the text is one whole JSON value (nothing but white space after it) nested at most depth deep. Freed with
  * json_object_put, or cleanup_json. */
 struct json_object *wattle_json_parse(const char *text, size_t len, int depth);
 

@@ -7,6 +7,7 @@
  *   mpijob_decide sbatch TABLE           NAME CONF ARG …, for each of those rows that a cluster of 4 nodes can take
  *   mpijob_decide json TABLE             NAME CONF MPIJOB
  */
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,14 +67,18 @@ static struct json_object *mpijob_of(char *const c[COLUMNS])
 {
 	uint32_t min = number(c[NODES_MIN]), max = number(c[NODES_MAX]), workers = max ? max : min ? min : 1;
 	struct json_object *object, *annotations, *labels;
-	char text[1024];
+	char text[1024], name[64];
 
+	/* Kubernetes has small letters alone in names */
+	snprintf(name, sizeof(name), "parity-%s", c[NAME]);
+	for (char *s = name; *s; s++)
+		*s = (char) tolower((unsigned char) *s);
 	snprintf(text, sizeof(text),
-		 "{\"apiVersion\":\"kubeflow.org/v2beta1\",\"kind\":\"MPIJob\",\"metadata\":{\"name\":\"parity-%s\",\"annotations\":{},\"labels\":{}},\"spec\":{"
+		 "{\"apiVersion\":\"kubeflow.org/v2beta1\",\"kind\":\"MPIJob\",\"metadata\":{\"name\":\"%s\",\"annotations\":{},\"labels\":{}},\"spec\":{"
 		 "\"slotsPerWorker\":%" PRIu32 ",\"runPolicy\":{\"suspend\":true},\"mpiReplicaSpecs\":{"
 		 "\"Launcher\":{\"replicas\":1,\"template\":{\"spec\":{\"containers\":[{\"name\":\"launcher\",\"image\":\"none\"}]}}},"
 		 "\"Worker\":{\"replicas\":%" PRIu32 ",\"template\":{\"spec\":{\"containers\":[{\"name\":\"worker\",\"image\":\"none\"}]}}}}}}",
-		 c[NAME], slots(c), workers);
+		 name, slots(c), workers);
 	object = json_tokener_parse(text);
 	json_pointer_get(object, "/metadata/annotations", &annotations);
 	json_pointer_get(object, "/metadata/labels", &labels);

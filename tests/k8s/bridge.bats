@@ -148,7 +148,7 @@ grant_is() { [[ $(said_of "$1" grant) == "$2"* ]]; }
     power_job dry 1 'sleep 60' power=200W
     run -124 lab on kctl -- timeout 5 wattle-bridge --kubeconfig /etc/kubernetes/admin.conf --dry-run --status=
     [[ $output == *'dry run: mpijob default/dry would be suspended'* ]]
-    ! decided dry
+    run ! decided dry
     not_suspended dry
 }
 

@@ -83,11 +83,11 @@ lab_up() {
     wait "$UP_PID" || up_failed "$keep" 1
     trap - INT TERM HUP
     lab_find && good_record && : >"$LAB_STATE/ready"
-    say "lab '$LAB_NAME' is up in $SECONDS s:$(lab_has)"
+    say "lab '$LAB_NAME' is up in $SECONDS s: $(lab_has | paste -sd,)"
 }
 
 lab_has() {
-    ((LAB_NODES == 0)) || echo " $LAB_NODES nodes, $(host_do ctl slurmctld -V)"
+    ((LAB_NODES == 0)) || echo "$LAB_NODES nodes, $(host_do ctl slurmctld -V)"
     [[ -z $LAB_K8S ]] || echo " $LAB_K8S nodes of Kubernetes $(k8s_version)"
 }
 

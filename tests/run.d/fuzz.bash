@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# libFuzzer over the parsers of users' and site's words, and over forecasts of whatever format: WATTLE_FUZZ_SECONDS of each (300). The corpus is kept from run to run, in
+# libFuzzer over the parsers of users' and site's words, over forecasts of whatever format, and over admission reviews: WATTLE_FUZZ_SECONDS of each (300). The corpus is kept from run to run, in
 # the cache; what breaks a promise is kept beside it.
 FUZZ_DIR=$RUN_CACHE/fuzz
 
@@ -14,6 +14,10 @@ piece() {
     fuzz_forecast_seeds "$FUZZ_DIR/forecast"
     step "build fuzz_forecast" fuzz_forecast_build || return 0
     step "fuzz_forecast, ${WATTLE_FUZZ_SECONDS:-300} s" fuzz_forecast || true
+    mkdir -p "$FUZZ_DIR/admission"
+    fuzz_admission_seeds "$FUZZ_DIR/admission"
+    step "build fuzz_admission" fuzz_admission_build || return 0
+    step "fuzz_admission, ${WATTLE_FUZZ_SECONDS:-300} s" fuzz_admission || true
 }
 
 fuzz_build() {
@@ -70,4 +74,27 @@ fuzz_forecast_seeds() {
     printf '\0%s' '{"data":{"regionid":3,"shortname":"NW","data":[{"from":"2024-01-15T00:00Z","to":"2024-01-15T00:30Z","intensity":{"forecast":245,"actual":null}}]}}' >"$1/uk"
     printf '\0%s' $'Datetime (UTC),Zone Id,Carbon Intensity gCO\xe2\x82\x82eq/kWh (LCA),Price [EUR/MWh],Data Estimated\r\n2022-01-01 00:00:00,DE,270,-1.5,false\n2022-01-01 01:00:00,DE,,3,true\n' >"$1/portal"
     printf '\0%s' $'hour_index,carbon_intensity\n0,144.64\n3,130\n' >"$1/index"
+}
+
+fuzz_admission_build() {
+    local libs
+    read -ra libs <<<"$(pkg-config --cflags --libs inih json-c)"
+    cd "$RUN_CHECKOUT" &&
+        clang -g -O1 -std=gnu11 -D_GNU_SOURCE -w -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -Ilib -Ik8s-bridge \
+            tests/fuzz/fuzz_admission.c k8s-bridge/{dig,mpijob,mutate,nodes,quantity,review}.c lib/{flow,sources,json,json_new,profile_{cache,choose,read,store},csv}.c \
+            lib/{err,file,stamp,units,hostmatch,siteconf,request,policy,tres,grant,decimal,model,model_text,scaling,sweep,instant,slotload}.c \
+            lib/carbon_{decide,text}.c lib/forecast{,_cache}.c lib/plan*.c "${libs[@]}" -lm -pthread -o "$FUZZ_DIR/fuzz_admission"
+}
+
+fuzz_admission() {
+    "$FUZZ_DIR/fuzz_admission" -max_total_time="${WATTLE_FUZZ_SECONDS:-300}" -max_len=8192 -artifact_prefix="$FUZZ_DIR/admission-" \
+        -print_final_stats=1 "$FUZZ_DIR/admission"
+}
+
+# fuzz_admission_seeds FOLDER: a review of a job that asks for much, and of one that asks for nothing.
+fuzz_admission_seeds() {
+    local worker='{"replicas":2,"template":{"spec":{"nodeSelector":{"a":"b"},"tolerations":[{"operator":"Exists"}],"containers":[{"name":"w","resources":{"limits":{"cpu":"2","wattle.hpc/watts":"300"}}}]}}}'
+    local words='"wattle.hpc/power":"300W","wattle.hpc/carbon":"start","wattle.hpc/min-replicas":"1","wattle.hpc/deadline":"2026-05-08T21:00:00Z"'
+    printf '%s' '{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"u","operation":"CREATE","object":{"kind":"MPIJob","metadata":{"name":"a","labels":{"kueue.x-k8s.io/queue-name":"q"},"annotations":{'"$words"'}},"spec":{"slotsPerWorker":4,"runPolicy":{"suspend":false,"activeDeadlineSeconds":60},"mpiReplicaSpecs":{"Worker":'"$worker"'}}}}}' >"$1/much"
+    printf '%s' '{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"u","operation":"CREATE","object":{"kind":"MPIJob","metadata":{"generateName":"a-"},"spec":{"mpiReplicaSpecs":{"Worker":'"$worker"'}}}}}' >"$1/nothing"
 }

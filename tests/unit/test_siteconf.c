@@ -145,6 +145,8 @@ static void test_defaults(void)
 	CHECK_INT(conf->on_cap_failure, WATTLE_CAP_FAIL);
 	CU_ASSERT(!conf->default_charge_node);
 	CU_ASSERT(!conf->carbon_ruled);
+	CHECK_INT(conf->ledger.budget_w, 0);
+	CHECK_STRING(conf->ledger.reservation, "wattle-ledger");
 	CHECK_INT(conf->carbon.delay_max_s, 86400);
 	CHECK_INT(conf->carbon.within_s, 0);
 	CHECK_INT(conf->carbon.margin_s, 300);
@@ -166,6 +168,12 @@ static void test_mistakes(void)
 		{ "[site]\ncolour = red\n" CLASS, "x:2: unknown key \"colour\"" },
 		{ "[site]\ncharge\n" CLASS, "x:2: neither a [section] nor key = value" },
 		{ CLASS "[zone a]\n", "x:5: [zone a] lacks provider" },
+		{ CLASS "[ledger]\n", "x:5: [ledger] lacks budget_w" },
+		{ CLASS "[ledger]\nbudget_w = 9\n", "x:5: [ledger] lacks cluster_queue" },
+		{ CLASS "[ledger]\nbudget_w = 9\ncluster_queue = q\nslurm_min_w = 5\nkueue_min_w = 5\n", "more than budget_w together" },
+		{ CLASS "[ledger]\nbudget_w = 9\ncluster_queue = q\nkueue_min_w = 5\nkueue_max_w = 4\n", "kueue_max_w is less than its minimum" },
+		{ CLASS "[ledger]\n[ledger]\n", "x:6: [ledger] stands twice" },
+		{ "[site]\ncharge = gres\n" CLASS "[ledger]\nbudget_w = 9\ncluster_queue = q\n", "charge = gres counts none" },
 		{ CLASS "[zone a-actual]\n", "does not end in -forecast or -actual" },
 		{ CLASS "[zone a]\nprovider = tea\n", "x:6: provider = \"tea\": file, electricitymaps, watttime or uk" },
 		{ CLASS "[zone a]\nprovider = file\n", "[zone a] lacks source" },
