@@ -83,12 +83,14 @@ lab_up() {
     wait "$UP_PID" || up_failed "$keep" 1
     trap - INT TERM HUP
     lab_find && good_record && : >"$LAB_STATE/ready"
-    say "lab '$LAB_NAME' is up in $SECONDS s: $(lab_has | paste -sd,)"
+    say "lab '$LAB_NAME' is up in $SECONDS s: $(lab_has)"
 }
 
 lab_has() {
-    ((LAB_NODES == 0)) || echo "$LAB_NODES nodes, $(host_do ctl slurmctld -V)"
-    [[ -z $LAB_K8S ]] || echo " $LAB_K8S nodes of Kubernetes $(k8s_version)"
+    local has=''
+    ((LAB_NODES == 0)) || has="$LAB_NODES nodes, $(host_do ctl slurmctld -V)"
+    [[ -z $LAB_K8S ]] || has+="${has:+; }$LAB_K8S nodes of Kubernetes $(k8s_version)"
+    echo "$has"
 }
 
 up_interrupted() {

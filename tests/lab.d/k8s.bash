@@ -57,21 +57,32 @@ k8s_up() {
     for_all "${jobs[@]}"
     for node in $(knode_names); do k8s_start "$node" kubelet; done
     addons_up
+    wattle_start
     addons_wait
     LAB_LOG=$LAB_STATE/hosts/k1/upper/var/log/kubernetes/kubelet.log
     wait_for 180 "not all nodes are Ready" knodes_ready
-    wattle_up
+    wattle_wait
 }
 
 # Wattle on it: the bridge beside the API server and an agent on every node, or the same as pods.
-wattle_up() {
+wattle_start() {
     local node
     if [[ $LAB_WATTLE_AS == pods ]]; then
         wattle_pods
-    else
-        if product_has wattle-bridge; then k8s_start kctl bridge; else watts_set; fi
-        ! product_has wattle-agent || for node in $(knode_names); do k8s_start "$node" agent; done
+        return
     fi
+    ! product_has wattle-bridge || k8s_start kctl bridge
+    ! product_has wattle-agent || for node in $(knode_names); do k8s_start "$node" agent; done
+}
+
+wattle_wait() {
+    product_has wattle-bridge || watts_set
+    LAB_LOG=$LAB_STATE/kubectl.log
+    [[ $LAB_WATTLE_AS == processes ]] ||
+        kubectl_do -n wattle-system rollout status --timeout 120s deployment/wattle-bridge daemonset/wattle-agent >"$LAB_LOG" 2>&1 || {
+        kubectl_do -n wattle-system get pods >>"$LAB_LOG" 2>&1 || true
+        die_log "Wattle's pods do not come up"
+    }
     LAB_LOG=$LAB_STATE/hosts/kctl/upper/var/log/kubernetes/bridge.log
     wait_for 60 "not all nodes show wattle.hpc/watts" watts_shown
 }
@@ -90,13 +101,8 @@ configMapGenerator:
 - {name: wattle-conf, namespace: wattle-system, behavior: replace, files: [wattle.conf]}
 YAML
     LAB_LOG=$LAB_STATE/kubectl.log
-    {
-        kubectl_do apply -k "$overlay" && KUBECTL="$LAB_CHECKOUT/tests/lab kubectl" "$LAB_CHECKOUT/conf/k8s/webhook-cert" &&
-            kubectl_do -n wattle-system rollout status --timeout 120s deployment/wattle-bridge daemonset/wattle-agent
-    } >"$LAB_LOG" 2>&1 || {
-        kubectl_do -n wattle-system get pods >>"$LAB_LOG" 2>&1 || true
-        die_log "Wattle's pods do not come up"
-    }
+    { kubectl_do apply -k "$overlay" && KUBECTL="$LAB_CHECKOUT/tests/lab kubectl" "$LAB_CHECKOUT/conf/k8s/webhook-cert"; } >"$LAB_LOG" 2>&1 ||
+        die_log "conf/k8s could not be applied"
 }
 
 # What the bridge would do.

@@ -73,11 +73,14 @@ k8s_process() { echo "${K8S_COMMAND[0]:0:15}"; }
 
 # k8s_start HOST NAME: nothing if it runs. Says /var/log/kubernetes/NAME.log.
 k8s_start() {
+    local keeper=()
     LAB_LOG=$LAB_STATE/hosts/$1/upper/var/log/kubernetes/$2.log
+    # It gives up when it can't reach the API server for some seconds. A cluster starts anew what has ended; here what was killed stays away.
+    [[ $2 != mpi-operator ]] || keeper=("$LAB_D/k8s/keeper")
     k8s_command "$1" "$2"
     ! k8s_runs "$1" || return 0
     # shellcheck disable=SC2016
-    host_do "$1" sh -c 'mkdir -p /var/log/kubernetes; log=/var/log/kubernetes/$0.log; GOGC=50 setsid -f "$@" >>"$log" 2>&1' "$2" "${K8S_COMMAND[@]}" </dev/null ||
+    host_do "$1" sh -c 'mkdir -p /var/log/kubernetes; log=/var/log/kubernetes/$0.log; GOGC=50 setsid -f "$@" >>"$log" 2>&1' "$2" "${keeper[@]}" "${K8S_COMMAND[@]}" </dev/null ||
         die_log "$1: $2 does not start"
     case $2 in
     apiserver) wait_for 60 "kube-apiserver does not answer" apiserver_ready ;;

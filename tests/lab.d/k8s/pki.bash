@@ -39,30 +39,35 @@ YAML
 }
 
 pki_create() {
-    local i masters=system:masters
+    local i jobs=() masters=system:masters accounts=system:serviceaccounts
     PKI=$LAB_STATE/pki
     install -d -m 700 "$PKI"
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=lab -addext keyUsage=critical,keyCertSign,cRLSign,digitalSignature \
         -keyout "$PKI/ca.key" -out "$PKI/ca.crt" 2>/dev/null || die "openssl made no certificate authority"
     openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$PKI/sa.key" 2>/dev/null
     openssl pkey -in "$PKI/sa.key" -pubout -out "$PKI/sa.pub"
-    pki_cert apiserver /CN=kube-apiserver extendedKeyUsage=serverAuth \
-        "subjectAltName=DNS:kctl,DNS:localhost,DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc,DNS:kubernetes.default.svc.cluster.local,IP:$PKI_ADDRESS,IP:$PKI_SERVICE,IP:127.0.0.1"
-    pki_cert kueue-webhook /CN=kueue extendedKeyUsage=serverAuth subjectAltName=DNS:localhost,IP:127.0.0.1
-    pki_cert apiserver-kubelet /O=$masters/CN=kube-apiserver extendedKeyUsage=clientAuth
-    pki_user admin admin $masters
-    pki_user controller-manager system:kube-controller-manager
-    pki_user scheduler system:kube-scheduler
-    pki_user mpi-operator mpi-operator $masters
-    pki_user kueue kueue $masters
-    pki_user coredns coredns $masters
-    pki_user kwok kwok $masters
-    pki_user bridge system:serviceaccount:wattle-system:wattle-bridge system:serviceaccounts system:authenticated
-    pki_user agent system:serviceaccount:wattle-system:wattle-agent system:serviceaccounts system:authenticated
-    for ((i = 1; i <= LAB_K8S; i++)); do
-        pki_user "k$i" "system:node:k$i" system:nodes
-        pki_cert "kubelet-k$i" "/CN=k$i" extendedKeyUsage=serverAuth "subjectAltName=DNS:k$i,IP:$(host_address "k$i")"
+    # Side by side: one after another they take a second.
+    (
+        pki_cert apiserver /CN=kube-apiserver extendedKeyUsage=serverAuth \
+            "subjectAltName=DNS:kctl,DNS:localhost,DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc,DNS:kubernetes.default.svc.cluster.local,IP:$PKI_ADDRESS,IP:$PKI_SERVICE,IP:127.0.0.1"
+        pki_cert apiserver-kubelet /O=$masters/CN=kube-apiserver extendedKeyUsage=clientAuth
+        pki_cert kueue-webhook /CN=kueue extendedKeyUsage=serverAuth subjectAltName=DNS:localhost,IP:127.0.0.1
+        pki_user controller-manager system:kube-controller-manager
+        pki_user scheduler system:kube-scheduler
+        pki_user bridge system:serviceaccount:wattle-system:wattle-bridge $accounts
+        pki_user agent system:serviceaccount:wattle-system:wattle-agent $accounts
+    ) &
+    jobs+=($!)
+    (for i in admin mpi-operator kueue coredns kwok; do pki_user "$i" "$i" $masters; done) &
+    jobs+=($!)
+    for i in $(knode_names); do
+        (
+            pki_user "$i" "system:node:$i" system:nodes
+            pki_cert "kubelet-$i" "/CN=$i" extendedKeyUsage=serverAuth "subjectAltName=DNS:$i,IP:$(host_address "$i")"
+        ) &
+        jobs+=($!)
     done
+    for_all "${jobs[@]}"
 }
 
 # pki_give HOST FILE[=NAME]…: copies to the host's /etc/kubernetes.
