@@ -104,7 +104,7 @@ asks() {
     local id
     id=$(as alice sbatch --parsable -o /dev/null -N1 --power=400 --wrap 'sleep 600')
     until_true 30 job_is "$id" RUNNING
-    as alice sbatch --parsable -H -o /dev/null -N2 --power=400 --wrap true
+    as alice sbatch --parsable -H -o /dev/null -N1 --power=400 --wrap true
     asks 20 400
     until_true 60 quota_at_least 2400
     for _ in {1..10}; do sum_holds; done
