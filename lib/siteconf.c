@@ -404,7 +404,7 @@ static const struct key ledger_keys[] = {
 	{ "kueue_min_w", set_base_watts, offsetof(struct wattle_ledger_conf, kueue_min_w) },
 	{ "kueue_max_w", set_budget, offsetof(struct wattle_ledger_conf, kueue_max_w) },
 	{ "grain_w", set_watts, offsetof(struct wattle_ledger_conf, grain_w) },
-	{ "interval", set_span, offsetof(struct wattle_ledger_conf, interval_s) },
+	{ "interval", set_duration, offsetof(struct wattle_ledger_conf, interval_s) },
 	{ "patience", set_duration, offsetof(struct wattle_ledger_conf, patience_s) },
 	{ NULL, NULL, 0 },
 };
