@@ -449,8 +449,12 @@ static int agent_run(struct agent *agent)
 	go_first();
 	agent->base = event_base_new();
 	agent->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (!agent->base || agent->inotify_fd < 0) {
-		say(LEVEL_ERR, "can't start: %s", strerror(errno));
+	if (agent->inotify_fd < 0) {
+		say(LEVEL_ERR, "can't watch files: %s%s", strerror(errno), errno == EMFILE ? " (raise fs.inotify.max_user_instances)" : "");
+		return 1;
+	}
+	if (!agent->base) {
+		say(LEVEL_ERR, "can't start: out of memory");
 		return 1;
 	}
 	agent->watches.base = agent->base;

@@ -31,7 +31,7 @@
 #define MANAGER_SIZE BRIDGE_NAME "-size"
 #define YOUNG_S 120     /* a job that has run for less loses nothing by being started again */
 #define TELL_S 300      /* older decisions were told before */
-#define BUSY_MAX 256    /* jobs with a request on its way */
+#define BUSY_MAX 8192   /* jobs with a request on its way or waiting for its turn: what waits is a patch, a KB or so */
 #define ROW_MAX 8       /* steps in a row that changed nothing that lasts: somebody undoes them */
 #define ROW_PAUSE_S 60.0
 #define REFUSED_S 300   /* looked at anew: a profile may have come */

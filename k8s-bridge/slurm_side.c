@@ -113,7 +113,7 @@ static int ask(const char *name, const char *const *words, const char *missing, 
 	if (wattle_program_find(name, path, sizeof(path)) < 0)
 		return wattle_err_set(err, ENODEV, "there is no %s here", name);
 	argv[0] = path;
-	for (size_t i = 0; words[i] && i < 10; i++)
+	for (size_t i = 0; i < 10 && words[i]; i++)
 		argv[i + 1] = words[i];
 	rc = wattle_program_ask(argv, COMMAND_MS, BYTES_MAX, &answer, err);
 	if (rc < 0)

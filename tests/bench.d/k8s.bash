@@ -30,7 +30,7 @@ bench() {
     before=$(metric api_requests_total)
     on_kctl python3 /root/k8s_load.py /etc/kubernetes/admin.conf $((count / 5)) "$rate"
     wait_decided $((count / 5 + count))
-    calc "($(metric api_requests_total) - $before) / ($count / 5)" | figure bridge_requests_steady 1 none 0 "… for each of those made at $rate a second, Events too"
+    calc "($(metric api_requests_total) - $before) / ($count / 5)" | figure bridge_requests_steady 1 none 0 "… for each of those made one after the other, at most $rate a second, Events too"
     quantile 0.99 | figure bridge_event_to_patch_p99 ms none 0 "from the event to the decision written, p99 of the steady ones (upper bound of its bucket)"
     for program in wattle-bridge mpi-operator kueue kube-apiserver; do
         on_kctl pgrep -x "${program:0:15}" >/dev/null || continue

@@ -99,20 +99,6 @@ resources: ["$(realpath --relative-to "$overlay" "$LAB_CHECKOUT/conf/k8s")"]
 images: [{name: registry.example/wattle, newName: wattle.lab/wattle, newTag: latest}]
 configMapGenerator:
 - {name: wattle-conf, namespace: wattle-system, behavior: replace, files: [wattle.conf]}
-# The machine's own /sys, which a container has, may have no powercap to mount anything at.
-patches:
-- target: {kind: DaemonSet, name: wattle-agent}
-  patch: |
-    apiVersion: apps/v1
-    kind: DaemonSet
-    metadata: {name: wattle-agent}
-    spec:
-      template:
-        spec:
-          containers:
-          - name: wattle-agent
-            volumeMounts: [{name: powercap, mountPath: /sys/class}, {mountPath: /sys/class/powercap, \$patch: delete}]
-          volumes: [{name: powercap, hostPath: {path: /sys/class}}]
 YAML
     LAB_LOG=$LAB_STATE/kubectl.log
     { kubectl_do apply -k "$overlay" && KUBECTL="$LAB_CHECKOUT/tests/lab kubectl" "$LAB_CHECKOUT/conf/k8s/webhook-cert"; } >"$LAB_LOG" 2>&1 ||
