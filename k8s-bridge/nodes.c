@@ -14,14 +14,24 @@ struct node {
 	struct node *next;
 	uint64_t watts_w;
 	bool unschedulable;
+	int class_index; /* among those of struct classed; NO_CLASS, UNCLASSED */
 	struct json_object *labels, *taints; /* our own copies, NULL: none */
 	char name[];
+};
+
+enum { NO_CLASS = -1, UNCLASSED = -2 };
+
+/* The site's classes that the nodes' are of: matching a host against lists of ranges for each node and job would cost a millisecond. */
+struct classed {
+	uint32_t n;
+	struct wattle_class class[WATTLE_CLASSES_MAX];
 };
 
 /* A list is searched in no time where clusters have thousands of nodes at most, and nodes come and go seldom. */
 struct wattle_nodes {
 	struct node *first;
 	size_t n;
+	struct classed *classed;
 	char resource[NAME_MAX_BYTES];
 };
 
@@ -29,8 +39,14 @@ struct wattle_nodes *wattle_nodes_new(const char *resource)
 {
 	struct wattle_nodes *nodes = calloc(1, sizeof(*nodes));
 
-	if (nodes)
-		strncpy(nodes->resource, resource, sizeof(nodes->resource) - 1);
+	if (!nodes)
+		return NULL;
+	strncpy(nodes->resource, resource, sizeof(nodes->resource) - 1);
+	nodes->classed = calloc(1, sizeof(*nodes->classed));
+	if (!nodes->classed) {
+		free(nodes);
+		return NULL;
+	}
 	return nodes;
 }
 
@@ -51,6 +67,7 @@ void wattle_nodes_free(struct wattle_nodes *nodes)
 		next = node->next;
 		node_free(node);
 	}
+	free(nodes->classed);
 	free(nodes);
 }
 
@@ -79,6 +96,7 @@ int wattle_nodes_put(struct wattle_nodes *nodes, struct json_object *object, str
 	if (!node)
 		return wattle_err_set(err, ENOMEM, "out of memory for node %s", name);
 	memcpy(node->name, name, strlen(name) + 1);
+	node->class_index = UNCLASSED;
 	node->unschedulable = no_schedule && json_object_get_boolean(no_schedule);
 	if (capacity && json_object_object_get_ex(capacity, nodes->resource, &watts))
 		wattle_quantity_whole(watts, &node->watts_w);
@@ -176,6 +194,30 @@ static bool repelled(const struct node *node, struct json_object *tolerations)
 	return false;
 }
 
+/* Nodes are classed anew when the site's classes are others. */
+static void follow_site(const struct wattle_nodes *nodes, const struct wattle_siteconf *site)
+{
+	size_t bytes = site->n_classes * sizeof(site->classes[0]);
+
+	if (nodes->classed->n == site->n_classes && memcmp(nodes->classed->class, site->classes, bytes) == 0)
+		return;
+	nodes->classed->n = site->n_classes;
+	memcpy(nodes->classed->class, site->classes, bytes);
+	for (struct node *node = nodes->first; node; node = node->next)
+		node->class_index = UNCLASSED;
+}
+
+static int class_of(struct node *node, const struct wattle_siteconf *site)
+{
+	const struct wattle_class *class;
+
+	if (node->class_index == UNCLASSED) {
+		class = wattle_siteconf_node_class(site, node->name);
+		node->class_index = class ? (int) (class - site->classes) : NO_CLASS;
+	}
+	return node->class_index;
+}
+
 uint32_t wattle_nodes_classes(const struct wattle_nodes *nodes, const struct wattle_siteconf *site, struct json_object *pod_spec,
 			      const struct wattle_class *ret[WATTLE_CLASSES_MAX], uint32_t *ret_powered)
 {
@@ -185,15 +227,16 @@ uint32_t wattle_nodes_classes(const struct wattle_nodes *nodes, const struct wat
 	uint32_t n = 0;
 
 	*ret_powered = 0;
-	for (const struct node *node = nodes->first; node; node = node->next) {
-		const struct wattle_class *class;
+	follow_site(nodes, site);
+	for (struct node *node = nodes->first; node; node = node->next) {
+		int class_index;
 
 		if (node->unschedulable || !selected(node, selector) || repelled(node, tolerations))
 			continue;
-		class = wattle_siteconf_node_class(site, node->name);
-		if (!class)
+		class_index = class_of(node, site);
+		if (class_index == NO_CLASS)
 			continue;
-		seen[class - site->classes] = true;
+		seen[class_index] = true;
 		*ret_powered += node->watts_w > 0;
 	}
 	for (uint32_t i = 0; i < site->n_classes; i++)

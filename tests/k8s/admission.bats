@@ -4,28 +4,22 @@
 
 bats_require_minimum_version 1.5.0
 load kube.bash
+load ../system/decide.bash
 
 GOLDEN=$BATS_TEST_DIRNAME/../golden
 K8S=$BATS_TEST_DIRNAME/../../conf/k8s
 NAMESPACE=wattle-admission
 
-built() {
-    local dir
-    for dir in "${WATTLE_BUILD_DIR:-}" "$BATS_TEST_DIRNAME/../.." "$(lab builddir 2>/dev/null || true)"; do
-        [[ -n $dir && -x $dir/tests/component/$1 ]] && { cd "$dir" && pwd -P; } && return
-    done
-    echo "$1 is not built: make check TESTS= in the build folder, and name that as WATTLE_BUILD_DIR" >&2
-    return 1
-}
-
 # The webhook's server alone, in a folder of its own on the API server's host; a namespace of its own is all that it is asked about.
 setup_file() {
-    BUILD=$(built admission_serve)
-    export BUILD
+    mkdir "$BATS_FILE_TMPDIR/programs"
+    SERVE=$(decide_program admission_serve "$BATS_FILE_TMPDIR/programs")
+    DECIDE=$(decide_program mpijob_decide "$BATS_FILE_TMPDIR/programs")
+    export DECIDE
     lab on kctl -- sh -c 'rm -rf /run/admission && mkdir -p /run/admission/profiles && cd /run/admission && cat >serve && chmod +x serve' \
-        <"$BUILD/tests/component/admission_serve"
+        <"$SERVE"
     lab on kctl -- sh -c 'cat >/run/admission/wattle.conf' <"$GOLDEN/wattle.conf"
-    "$BUILD/tests/component/mpijob_decide" profiles "$GOLDEN/models.txt" "$BATS_FILE_TMPDIR"
+    "$DECIDE" profiles "$GOLDEN/models.txt" "$BATS_FILE_TMPDIR"
     tar -C "$BATS_FILE_TMPDIR" -cf - . | lab on kctl -- tar -C /run/admission/profiles --no-same-owner -xf - --wildcards '*.json'
     lab on kctl -- sh -c 'cd /run/admission && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=a \
         -addext subjectAltName=IP:127.0.0.1 -days 2 -keyout key -out crt 2>/dev/null && { setsid ./serve wattle.conf crt key >said 2>&1 & echo $! >pid; }'
@@ -81,13 +75,13 @@ is_admitted() { BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR dry_run '{"wattle.hpc/power":
 }
 
 @test "a hundred requests and more give the table's decisions through the API server" {
-    "$BUILD/tests/component/mpijob_decide" json "$GOLDEN/decisions.tsv" 2>/dev/null | awk -F'\t' '$2 == "wattle" { print $3 }' |
+    "$DECIDE" json "$GOLDEN/decisions.tsv" 2>/dev/null | awk -F'\t' '$2 == "wattle" { print $3 }' |
         jq -s '{apiVersion: "v1", kind: "List", items: map(.metadata.namespace = "'$NAMESPACE'")}' >"$BATS_TEST_TMPDIR/list.json"
     kubectl create --dry-run=server -o json -f "$BATS_TEST_TMPDIR/list.json" 2>/dev/null |
         jq -r '(.items // [.])[] | .metadata.name + "\t" + (.metadata.annotations["wattle.hpc/decision"] // "")' | sort >"$BATS_TEST_TMPDIR/server"
     mkdir "$BATS_TEST_TMPDIR/store"
-    "$BUILD/tests/component/mpijob_decide" profiles "$GOLDEN/models.txt" "$BATS_TEST_TMPDIR/store"
-    "$BUILD/tests/component/mpijob_decide" bridge "$GOLDEN/decisions.tsv" "$GOLDEN" "$BATS_TEST_TMPDIR/store" 2>/dev/null |
+    "$DECIDE" profiles "$GOLDEN/models.txt" "$BATS_TEST_TMPDIR/store"
+    "$DECIDE" bridge "$GOLDEN/decisions.tsv" "$GOLDEN" "$BATS_TEST_TMPDIR/store" 2>/dev/null |
         awk -F'\t' 'NR == FNR { conf[$1] = $2; next } conf[$1] == "wattle" { print "parity-" tolower($1) "\t" ($2 == "ok" ? "" : "wattle: refused: ") $3 }' \
             "$GOLDEN/decisions.tsv" - | sort >"$BATS_TEST_TMPDIR/table"
     [[ $(wc -l <"$BATS_TEST_TMPDIR/server") -ge 100 ]]

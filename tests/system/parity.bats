@@ -5,6 +5,7 @@
 
 bats_require_minimum_version 1.5.0
 load cluster.bash
+load decide.bash
 
 GOLDEN=$BATS_TEST_DIRNAME/../golden
 PARTITIONS='eco hot fat small whole'
@@ -16,8 +17,8 @@ setup_file() {
     for partition in $PARTITIONS; do
         lab on ctl -- scontrol create PartitionName="$partition" Nodes=ALL State=UP MaxTime=INFINITE
     done
-    # the product's own decision code, built where the lab was built
-    DECIDE=$(decide_built)
+    mkdir "$BATS_FILE_TMPDIR/programs"
+    DECIDE=$(decide_program mpijob_decide "$BATS_FILE_TMPDIR/programs")
     export DECIDE
     "$DECIDE" profiles "$GOLDEN/models.txt" "$BATS_FILE_TMPDIR"
     tar -C "$BATS_FILE_TMPDIR" -cf - . | lab on ctl -- tar -C /etc/wattle/profiles --no-same-owner -xf - --wildcards '*.json'
@@ -33,15 +34,6 @@ teardown_file() {
         lab on ctl -- scontrol delete PartitionName="$partition"
     done
     lab on ctl -- sh -c 'cd /etc/wattle && mv wattle.conf.parity wattle.conf && rm -rf profiles && mv profiles.parity profiles'
-}
-
-decide_built() {
-    local dir
-    for dir in "${WATTLE_BUILD_DIR:-}" "$BATS_TEST_DIRNAME/../.." "$(lab builddir 2>/dev/null || true)"; do
-        [[ -n $dir && -x $dir/tests/component/mpijob_decide ]] && { cd "$dir" && pwd -P; } | sed 's|$|/tests/component/mpijob_decide|' && return
-    done
-    echo "mpijob_decide is not built: make check TESTS= in the build folder, and name that as WATTLE_BUILD_DIR" >&2
-    return 1
 }
 
 # Rows on stdin, NAME and ARGs in tabs; NAME STATUS ID-OR-MESSAGE comes out. One shell for all of them: a thousand lab calls would take long.

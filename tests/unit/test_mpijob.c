@@ -197,6 +197,26 @@ static void test_nodes(void)
 	json_object_put(object);
 }
 
+/* What is remembered of nodes is of the site as it was then. */
+static void test_site_changes(void)
+{
+	const struct wattle_siteconf *before = site.conf;
+	struct wattle_siteconf *other = malloc(sizeof(*other));
+	struct json_object *object = asks("\"wattle.hpc/power\":\"9000\"", 1);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(other);
+	*other = *before;
+	CHECK_HOLDS(admit(object), "class standard allows 100 to 400 W");
+	snprintf(other->classes[0].nodes, sizeof(other->classes[0].nodes), "elsewhere");
+	snprintf(other->classes[2].nodes, sizeof(other->classes[2].nodes), "n*");
+	site.conf = other;
+	CHECK_HOLDS(admit(object), "class small allows 20 to 90 W");
+	site.conf = before;
+	CHECK_HOLDS(admit(object), "class standard allows 100 to 400 W");
+	json_object_put(object);
+	free(other);
+}
+
 static void test_held(void)
 {
 	struct json_object *object = asks("\"wattle.hpc/power\":\"bad\"", 1), *apply;
@@ -393,6 +413,7 @@ static const struct test tests[] = {
 	{ "a job that asks for nothing", test_silent_job },
 	{ "watts said as a resource", test_said_as_resource },
 	{ "where it may land", test_nodes },
+	{ "another site", test_site_changes },
 	{ "what is refused is held", test_held },
 	{ "server-side apply", test_apply },
 	{ "cleanPodPolicy", test_clean_pods },
