@@ -598,8 +598,11 @@ def barrier_waits(node):
     assert end_of(barrier(other))[0:2] == (0, "wattle-barrier: applied 100\n")
     pod.fields["status"]["conditions"] = [{"type": "PodScheduled", "status": "True"}]
     child = barrier(pod)
+    time.sleep(0.5)
+    assert child.poll() is None
     pod.tell()
     assert end_of(child)[0:2] == (0, "wattle-barrier: applied 200\n")
+    assert end_of(barrier(other))[0:2] == (0, "wattle-barrier: applied 100\n")
     assert limits() == under(300)
     pod.end()
     other.gone()
