@@ -127,6 +127,13 @@ plugin_loaded() { on sh -c 'grep -h job_submit_wattle /proc/$(pidof slurmctld)/m
     [ "$status" -eq 0 ]
 }
 
+@test "the guide: records are kept for a year, if that is what a site wants" {
+    follow "What else"
+    on systemd-tmpfiles --create /etc/tmpfiles.d/wattle.conf
+    on systemd-tmpfiles --cat-config | grep -x 'd /var/spool/wattle 1711 root root 365d'
+    [ "$(on stat -c %a /var/spool/wattle)" = 1711 ]
+}
+
 @test "an update in the middle of a job: slurmctld, the job and its cap go on; restarted, slurmctld has the new plugin" {
     local job pid
     job=$(on sbatch --parsable --power=300W --output=/dev/null --wrap='until [ -e /tmp/end ]; do sleep 0.2; done' 2>/dev/null)
@@ -188,7 +195,7 @@ plugin_loaded() { on sh -c 'grep -h job_submit_wattle /proc/$(pidof slurmctld)/m
     # Everything is gone but what people wrote and what jobs recorded.
     run on sh -c 'find / -xdev \( -name "*wattle*" -o -path "*/wattle/*" \) ! -path "/root/*" ! -path "/proc/*" ! -path "/sys/*"'
     echo "$output"
-    [ -z "$(grep -vE '^/(etc/wattle(/wattle.conf)?|etc/wattle-(site|clean)|var/spool/wattle(/.*)?|run/.*|var/log/.*|var/lib/systemd/.*)$' <<<"$output")" ]
+    [ -z "$(grep -vE '^/(etc/wattle(/wattle.conf)?|etc/wattle-site|etc/tmpfiles.d/wattle.conf|var/cache/wattle-lab|var/spool/wattle(/.*)?|run/.*|var/log/.*|var/lib/systemd/.*)$' <<<"$output")" ]
     [[ $output == */var/spool/wattle/* ]]
     limits_are "$(<"$BATS_FILE_TMPDIR/limits")"
 }
