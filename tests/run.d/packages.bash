@@ -30,3 +30,18 @@ packages_of() {
         PACKAGES_HARDWARE=$RUN_BUILD/tests/lab.d/powercapfs/powercapfs \
         timeout --kill-after=20 1800 bats --tap "$RUN_CHECKOUT/tests/packages" 2>&1 | count_tap "$1"
 }
+
+# packages_rpm TARBALL: rpmbuild takes it from the tarball, and what is installed stands in a package. Debian has no RPM packages of what it
+# needs, hence --nodeps.
+packages_rpm() {
+    local top=$RUN_DIR/packages/rpm n
+    rm -rf "$top"
+    mkdir -p "$top"
+    tar -xf "$1" -C "$top" --strip-components=2 --wildcards '*/packaging/wattle.spec' &&
+        rpmspec -P "$top/wattle.spec" | grep -E "^Requires: slurm = $(slurmctld -V | sed 's/.* //')$" &&
+        rpmbuild -ts --quiet --define "_topdir $top" "$1" &&
+        rpmbuild -tb --nodeps --quiet --define "_topdir $top" --define "_smp_mflags $RUN_JOBS" \
+            --define "slurm_plugindir /usr/lib/$(gcc -print-multiarch)/slurm-wlm" "$1" || return
+    n=$(find "$top/RPMS" -name '*.rpm' | wc -l)
+    ((n == 7)) || { echo "$n packages" && return 1; }
+}
