@@ -37,7 +37,7 @@ static void make_resizable(job_desc_msg_t *job_desc, uint32_t nodes)
 	if (job_desc->open_mode == 0)
 		job_desc->open_mode = OPEN_MODE_APPEND;
 	/* Slurm ends a requeued job whose whole time limit would pass its deadline, but for one that may be given less */
-	if (moment(job_desc->deadline) && job_desc->time_min == NO_VAL)
+	if (job_desc->deadline > 0 && job_desc->time_min == NO_VAL)
 		job_desc->time_min = 1;
 }
 

@@ -6,7 +6,7 @@
  * plan in force was made of. Deadline first: a plan that would miss it makes room for one that keeps it, or misses it by less. Else a new plan
  * must save: both are reckoned to the end of the work, each change of size at what changes have cost so far, and the new one is taken only if
  * it beats the old one by a threshold, and not soon after another. A plan that puts work off must save more each time: forecasts
- * that keep promising would else keep a job waiting (doc/adr/0012). */
+ * that keep promising would else keep a job waiting (doc/adr/0017). */
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -4,7 +4,7 @@ AC_DEFUN([WATTLE_HARDENING], [
   AC_SUBST([WATTLE_CFLAGS])
   AC_SUBST([WATTLE_LDFLAGS])
   WATTLE_CFLAGS="-std=gnu11 -Wall -Wextra -Wshadow -Wconversion -Wformat=2 -Wno-format-truncation -Wstrict-prototypes -Wmissing-prototypes -Wvla -fvisibility=hidden -fstack-protector-strong -fno-strict-overflow"
-  WATTLE_LDFLAGS="-Wl,-z,relro -Wl,-z,noexecstack"
+  WATTLE_LDFLAGS="-Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack"
   AC_ARG_ENABLE([werror], [AS_HELP_STRING([--enable-werror], [warnings are errors (for CI)])])
   AS_IF([test "x$enable_werror" = xyes], [WATTLE_CFLAGS="$WATTLE_CFLAGS -Werror"])
 ])

@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* AdmissionReviews from anyone: what is answered is a review that allows, and its patch applies to the object that came. */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "fuzz.h"
 
 #include "cleanup.h"
 #include "dig.h"
 #include "json.h"
 #include "review.h"
-
-#define MUST(condition) do { if (!(condition)) { fprintf(stderr, "%d: %s\n", __LINE__, #condition); abort(); } } while (0)
 
 static const char conf_text[] = "[class standard]\ncpus = 64\nbase_w = 60\nmin_w = 100\nmax_w = 400\n";
 
@@ -32,7 +27,6 @@ static const struct wattle_k8s_site *site_of(void)
 	return &site;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	cleanup_free char *text = malloc(size + 1);

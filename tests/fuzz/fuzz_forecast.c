@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A forecast from anyone, in any format: values in range and no more than there is room for, or a refusal. The first byte says by
- * which reader: of whatever format, slurmctld's own, or that of histories. What is read can be written, and says the same again. */
+ * which reader: of whatever format (0), slurmctld's own (1), or that of histories (2). What is read can be written, and says the same again. */
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
+#include "fuzz.h"
 #include "forecast_read.h"
 
 #define ROOM 64
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void must(int holds)
 {

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A model as slurmctld gets it: a valid one or a refusal, and a valid one comes back as it went and answers in its range. */
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
+#include "fuzz.h"
 #include "model.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check(const char *name, const struct wattle_model *model, const struct wattle_scaling *scaling)
 {

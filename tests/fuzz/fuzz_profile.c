@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A profile from anyone: a valid one or a refusal, and a valid one survives being written. */
-#include <stdlib.h>
-#include <string.h>
-
+#include "fuzz.h"
 #include "profile.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

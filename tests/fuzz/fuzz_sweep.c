@@ -1,29 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A sweep from anyone: refused, or fitted without NaN; scaling curves on the way. */
+/* A sweep from anyone: refused, or fitted without NaN. */
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
+#include "fuzz.h"
 #include "fit/model_fit.h"
-#include "scaling.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static char *copy_of(const uint8_t *data, size_t size)
-{
-	char *text = malloc(size + 1);
-
-	memcpy(text, data, size);
-	text[size] = '\0';
-	return text;
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct wattle_sweep sweep;
-	struct wattle_scaling scaling;
 	struct wattle_fit fit;
-	char *text = copy_of(data, size);
+	char *text = fuzz_text(data, size);
 
 	if (wattle_sweep_parse("fuzz", text, &sweep, NULL) == 0)
 		for (int form = 0; form < 2; form++) {
@@ -34,10 +20,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			if (fit.usable && wattle_model_check(&fit.model, NULL) < 0)
 				abort();
 		}
-	free(text);
-	text = copy_of(data, size);
-	if (wattle_scaling_parse("fuzz", text, &scaling, NULL) == 0 && wattle_scaling_check(&scaling, NULL) < 0)
-		abort();
 	free(text);
 	return 0;
 }

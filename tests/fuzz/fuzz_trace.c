@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Lines of traces from anyone: refused, or jobs within the bounds that trace.h names. */
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
+#include "fuzz.h"
 #include "sacct_dump.h"
 #include "swf.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check(int rc, const struct wattle_trace_job *job)
 {
