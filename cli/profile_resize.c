@@ -100,6 +100,9 @@ int wattle_cmd_profile_resize(int argc, char **argv)
 		return wattle_fail("no change of size was measured there: nothing is written");
 	old_s = profile->scaling.resize_s;
 	profile->scaling.resize_s = cost.lost_s / (double) cost.changes;
+	if (profile->scaling.resize_s > WATTLE_RESIZE_MAX_S)
+		return wattle_fail("%.0f s lost in each change of size is more than a profile may say, %.0f s: nothing is written",
+				   profile->scaling.resize_s, WATTLE_RESIZE_MAX_S);
 	target = output ? output : write ? path : NULL;
 	if (target && wattle_profile_write(target, profile, &err) < 0)
 		return wattle_fail("%s", err.text);

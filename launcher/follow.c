@@ -8,32 +8,24 @@
 #include <inttypes.h>
 #include <math.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "handover.h"
 #include "holder.h"
-#include "job.h"
+#include "leave.h"
 #include "replanner.h"
 #include "step.h"
+#include "verdict.h"
 
 #define LOOK_S 5            /* between two looks at the status file */
+#define CAP_WITHIN_S 60     /* for the step that holds a cap to start */
 #define SPARE_S 3           /* a cap that will be raised is asked for so long before */
 #define LEARN_S 5           /* a step tells something of its speed after this */
 #define SHOW_S 60           /* between two changes of the job's comment */
 #define AGAIN_S 2           /* a request that nobody has heard is made again after this */
-#define REQUEUE_WAIT_S 60   /* for Slurm to end us after requeuehold */
-#define REQUEUE_TRIES 3     /* a slurmctld that dies after its answer may have forgotten it */
-#define SLURM_AGAIN_S 5     /* between two questions to a Slurm that does not answer */
-#define HURRY_MAX 3         /* steps in a row that ended checkpointed, unasked and without progress */
-#define CRASHES_MAX 2
-#define IGNORED_MAX 2
 #define ENDS_WITHIN_S 20    /* srun, told to end its step */
 
 struct leg {
@@ -51,68 +43,6 @@ struct leg {
 	double shown_s;
 	double slow_s, since_s;  /* time that caps have cost since the step started; up to when that is reckoned */
 };
-
-static double now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (double) t.tv_sec + (double) t.tv_nsec / 1e9;
-}
-
-void wattle_run_say(const struct wattle_run *run, const char *format, ...)
-{
-	va_list args;
-
-	if (run->quiet)
-		return;
-	va_start(args, format);
-	fputs("wattlerun: ", stderr);
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
-	va_end(args);
-}
-
-static const char *clock_text(double utc_s, char buf[16])
-{
-	time_t t = (time_t) utc_s;
-	struct tm tm;
-
-	return utc_s < 1e11 && localtime_r(&t, &tm) && strftime(buf, 16, "%H:%M:%S", &tm) > 0 ? buf : "the end";
-}
-
-static void save(const struct wattle_run *run)
-{
-	struct wattle_err err = WATTLE_ERR_INIT;
-
-	if (wattle_state_save(run->folder_fd, &run->state, &err) < 0)
-		wattle_run_say(run, "the state can't be kept in %s: %s", run->folder, err.text);
-}
-
-static int progress_pct(const struct wattle_state *s)
-{
-	return s->total ? (int) (100.0 * (double) s->done / (double) s->total) : -1;
-}
-
-/* Where squeue shows it: the job's comment. */
-static void show(struct wattle_run *run, struct leg *leg, const char *what)
-{
-	char comment[sizeof(run->comment) + 200], job[32], until[16];
-	const char *args[] = { "update", job, comment, NULL };
-	int pct = progress_pct(&run->state);
-
-	snprintf(job, sizeof(job), "JobId=%u", run->job_id);
-	snprintf(comment, sizeof(comment), "Comment=wattle: %s", what);
-	if (pct >= 0)
-		snprintf(comment + strlen(comment), 32, ", %d%% done", pct);
-	if (leg && leg->choice.until_s < 1e11)
-		snprintf(comment + strlen(comment), 64, ", until %s", clock_text(wattle_course_utc(run, leg->choice.until_s), until));
-	if (run->comment[0])
-		snprintf(comment + strlen(comment), sizeof(run->comment) + 4, " | %s", run->comment);
-	wattle_scontrol(args, NULL); /* a nicety: nothing depends on it */
-	if (leg)
-		leg->shown_s = now_s();
-}
 
 /* --- looking ---------------------------------------------------------------------------------------------------------------- */
 
@@ -133,7 +63,7 @@ static void note_arrival(struct wattle_run *run, const struct leg *leg)
 		wattle_run_say(run, "%.1f s from the request to the first iteration on %u node%s", lost_s, run->nodes, run->nodes == 1 ? "" : "s");
 	}
 	s->asked_s = 0;
-	save(run);
+	wattle_run_save(run);
 }
 
 static void look(struct wattle_run *run, struct leg *leg)
@@ -153,7 +83,7 @@ static void look(struct wattle_run *run, struct leg *leg)
 /* Up to now the step ran at the speed of its cap. */
 static void count_slow(struct leg *leg)
 {
-	double at_s = now_s();
+	double at_s = wattle_run_now_s();
 
 	leg->slow_s += (at_s - leg->since_s) * (1 - leg->choice.speed);
 	leg->since_s = at_s;
@@ -174,50 +104,16 @@ static bool replan(struct wattle_run *run, struct leg *leg)
 {
 	struct wattle_state seen = run->state;
 
-	if (!run->replanner || seen.ignored >= IGNORED_MAX || seen.crashes >= CRASHES_MAX)
+	if (!run->replanner || !wattle_takes_part(&seen))
 		return false;
 	if (leg->exit_status < 0 && leg->status.last_us - leg->status.first_us >= LEARN_S * 1000000) {
 		count_slow(leg);
 		learn_from(run, leg, &seen);
 	}
-	if (!wattle_replanner_look(run, &seen, now_s()))
+	if (!wattle_replanner_look(run, &seen, wattle_run_now_s()))
 		return false;
-	save(run);
+	wattle_run_save(run);
 	return true;
-}
-
-static void signals_of_end(sigset_t *set)
-{
-	sigemptyset(set);
-	sigaddset(set, SIGTERM);
-	sigaddset(set, SIGINT);
-	sigaddset(set, SIGHUP);
-}
-
-/* A slurmctld that is being restarted answers again; without it no step starts and no job is requeued. Negative if we are to end. */
-static int wait_for_slurm(const struct wattle_run *run)
-{
-	struct wattle_err err = WATTLE_ERR_INIT;
-	bool said = false;
-	sigset_t set;
-
-	signals_of_end(&set);
-	for (;;) {
-		struct timespec t = { SLURM_AGAIN_S, 0 };
-		struct wattle_job job;
-		int rc = wattle_job_ask(run->job_id, &job, &err), got;
-
-		if (rc == 0 || rc == -ENOENT)
-			return 0;
-		if (!said)
-			wattle_run_say(run, "Slurm does not answer, waits for it: %s", err.text);
-		said = true;
-		got = sigtimedwait(&set, NULL, &t);
-		if (got > 0) {
-			kill(getpid(), got); /* pending again, for those who look at it */
-			return -EINTR;
-		}
-	}
 }
 
 /* Waits for a change: the step's end, a signal to us, or time. */
@@ -229,7 +125,7 @@ static void wait_a_while(const struct wattle_run *run, struct leg *leg, double s
 
 	if (waitpid(leg->step.pid, &status, WNOHANG) == leg->step.pid)
 		goto ended;
-	signals_of_end(&set);
+	wattle_signals_of_end(&set);
 	sigaddset(&set, SIGCHLD);
 	if (seconds < 0)
 		seconds = 0;
@@ -246,6 +142,12 @@ ended:
 
 /* --- a step ----------------------------------------------------------------------------------------------------------------- */
 
+/* To wait for a cap's step; a checkpoint that is due does not wait for it. */
+static double cap_within_s(const struct leg *leg)
+{
+	return fmax(1, fmin(CAP_WITHIN_S, leg->ask_s - wattle_run_now_s()));
+}
+
 static int set_cap(struct wattle_run *run, struct leg *leg, double cap_w)
 {
 	struct wattle_capper old = leg->capper, fresh = { 0, -1 };
@@ -256,7 +158,7 @@ static int set_cap(struct wattle_run *run, struct leg *leg, double cap_w)
 		fresh = leg->spare;
 		leg->spare.fd = -1;
 	} else if (cap_w > 0)
-		rc = wattle_capper_start(run->nodes, cap_w, &fresh, &err);
+		rc = wattle_capper_start(run->nodes, cap_w, cap_within_s(leg), leg->step.pid, &fresh, &err);
 	wattle_capper_stop(&leg->spare);
 	if (rc < 0) {
 		wattle_run_say(run, "%s: the watts stay as they are", err.text);
@@ -276,10 +178,19 @@ static void prepare_cap(struct wattle_run *run, struct leg *leg)
 	if (leg->spare.fd >= 0 || !(leg->choice.cap_w > 0) || next.phase != WATTLE_PHASE_RUN || next.nodes != run->nodes ||
 	    next.cap_w < leg->choice.cap_w + 0.5)
 		return;
-	if (wattle_capper_start(run->nodes, next.cap_w, &leg->spare, NULL) == 0)
+	if (wattle_capper_start(run->nodes, next.cap_w, cap_within_s(leg), leg->step.pid, &leg->spare, NULL) == 0)
 		leg->spare_w = next.cap_w;
 	else
 		leg->spare.fd = -1; /* it is tried again when it is due */
+}
+
+static void show_step(const struct wattle_run *run, struct leg *leg)
+{
+	char text[40];
+
+	snprintf(text, sizeof(text), "%u node%s", run->nodes, run->nodes == 1 ? "" : "s");
+	wattle_run_show(run, text, wattle_course_utc(run, leg->choice.until_s));
+	leg->shown_s = wattle_run_now_s();
 }
 
 static int start(struct wattle_run *run, struct leg *leg)
@@ -290,18 +201,19 @@ static int start(struct wattle_run *run, struct leg *leg)
 		.signal = run->signal, .wait_s = run->grace_s, .mpi = run->mpi, .folder = run->folder, .launch_args = run->launch_args,
 		.program = run->program, .measured = run->measured, .mpirun = run->mpirun, .self = run->self, .checkpointed = run->checkpointed,
 	};
-	char text[80], until[16];
+	char until[16];
 
 	run->state.steps++;
 	leg->done_before = run->state.done;
 	leg->exit_status = -1;
-	leg->start_s = leg->since_s = now_s();
+	leg->step.pid = 0;
+	leg->start_s = leg->since_s = wattle_run_now_s();
 	leg->slow_s = 0;
 	leg->ask_s = run->every_s ? leg->start_s + (double) run->every_s : INFINITY;
 	if (run->can_resize && run->leave_by_s > leg->start_s)
 		leg->ask_s = fmin(leg->ask_s, run->leave_by_s);
-	save(run);
-	if (wait_for_slurm(run) < 0)
+	wattle_run_save(run);
+	if (wattle_wait_for_slurm(run) < 0)
 		return -1;
 	if (leg->choice.cap_w > 0)
 		set_cap(run, leg, leg->choice.cap_w);
@@ -309,10 +221,9 @@ static int start(struct wattle_run *run, struct leg *leg)
 		wattle_run_say(run, "%s", err.text);
 		return -1;
 	}
-	snprintf(text, sizeof(text), "%u node%s", run->nodes, run->nodes == 1 ? "" : "s");
-	wattle_run_say(run, "step %u on %s%s, until %s%s", run->state.steps, text, leg->choice.cap_w > 0 ? ", capped" : "",
-		       clock_text(wattle_course_utc(run, leg->choice.until_s), until), leg->choice.behind ? " (behind the plan: deadline first)" : "");
-	show(run, leg, text);
+	wattle_run_say(run, "step %u on %u node%s%s, until %s%s", run->state.steps, run->nodes, run->nodes == 1 ? "" : "s", leg->choice.cap_w > 0 ? ", capped" : "",
+		       wattle_run_clock(wattle_course_utc(run, leg->choice.until_s), until), leg->choice.behind ? " (behind the plan: deadline first)" : "");
+	show_step(run, leg);
 	return 0;
 }
 
@@ -326,12 +237,7 @@ static bool size_changes(const struct wattle_run *run, const struct wattle_choic
 /* What was asked for has been left; the program goes on in another run of the job, which has a time limit of its own. */
 static bool limit_comes(const struct wattle_run *run)
 {
-	return run->leave_by_s > 0 && now_s() >= run->leave_by_s;
-}
-
-static bool may_ask(const struct wattle_run *run)
-{
-	return run->state.ignored < IGNORED_MAX && run->state.crashes < CRASHES_MAX;
+	return run->leave_by_s > 0 && wattle_run_now_s() >= run->leave_by_s;
 }
 
 /* At the end of a leg whose successor has the same size nothing is restarted. True if the step must be asked to leave. */
@@ -340,11 +246,11 @@ static bool leg_over(struct wattle_run *run, struct leg *leg)
 	struct wattle_choice next;
 
 	replan(run, leg);
-	next = wattle_choose(run, now_s());
+	next = wattle_choose(run, wattle_run_now_s());
 	if (next.behind && !leg->choice.behind)
 		wattle_run_say(run, "behind the plan: no pause, no fewer nodes, for the deadline's sake");
 	if (size_changes(run, &next)) {
-		if (run->can_resize && may_ask(run))
+		if (run->can_resize && wattle_may_ask(&run->state))
 			return true;
 		if (leg->choice.nodes != next.nodes || leg->choice.phase != next.phase)
 			wattle_run_say(run, "the plan wants %s%u nodes; goes on with %u: %s", next.phase == WATTLE_PHASE_PAUSE ? "a pause, then " : "", next.nodes,
@@ -362,17 +268,17 @@ static bool leg_over(struct wattle_run *run, struct leg *leg)
 /* Asks until the step has left, the grace is over, or we are to end ourselves. */
 static void ask_to_leave(struct wattle_run *run, struct leg *leg)
 {
-	double asked_s = now_s(), sent_s = 0, until_s;
+	double asked_s = wattle_run_now_s(), sent_s = 0, until_s;
 	struct wattle_err err = WATTLE_ERR_INIT;
 	bool heard = false, event = wattle_step_status(&leg->step, &leg->status); /* events reach programs that have the library */
 	enum wattle_asked how, said_how = WATTLE_ASKED_BY_SIGNAL;
 	bool said = false, complained = false;
 
-	show(run, NULL, "checkpoint");
+	wattle_run_show(run, "checkpoint", INFINITY);
 	run->state.asked_s = asked_s;
-	until_s = now_s() + (double) run->grace_s;
-	while (leg->exit_status < 0 && now_s() < until_s && !leg->stop) {
-		if (!heard && now_s() - sent_s >= AGAIN_S) {
+	until_s = wattle_run_now_s() + (double) run->grace_s;
+	while (leg->exit_status < 0 && wattle_run_now_s() < until_s && !leg->stop) {
+		if (!heard && wattle_run_now_s() - sent_s >= AGAIN_S) {
 			int rc = wattle_step_ask(&leg->step, run->job_id, run->signal, event, &how, &err);
 
 			if (rc == 0 && (!said || how != said_how))
@@ -380,7 +286,7 @@ static void ask_to_leave(struct wattle_run *run, struct leg *leg)
 			said = said || rc == 0;
 			said_how = how;
 			event = false; /* once unheard, then by signal */
-			sent_s = now_s();
+			sent_s = wattle_run_now_s();
 			if (rc < 0 && rc != -EAGAIN) {
 				/* no fault of the program's, which works on meanwhile */
 				until_s = sent_s + (double) run->grace_s;
@@ -393,74 +299,6 @@ static void ask_to_leave(struct wattle_run *run, struct leg *leg)
 		if (wattle_step_status(&leg->step, &leg->status))
 			heard = leg->status.asked > 0;
 	}
-}
-
-/* --- changes of size -------------------------------------------------------------------------------------------------------- */
-
-/* What wattle-resize is to do is written down, and the job put on hold. */
-static int requeue(const struct wattle_run *run, uint32_t nodes, int64_t begin_s, struct wattle_err *err)
-{
-	struct wattle_handover handover = { run->restarts, nodes, begin_s };
-	char comment[sizeof(run->comment) + 200] = "Comment=", job[32], id[16];
-	const char *update[] = { "update", job, comment, NULL };
-	const char *hold[] = { "requeuehold", id, NULL };
-	int rc;
-
-	snprintf(job, sizeof(job), "JobId=%u", run->job_id);
-	snprintf(id, sizeof(id), "%u", run->job_id);
-	wattle_handover_format(&handover, run->comment, comment + strlen(comment), sizeof(comment) - strlen(comment));
-	rc = wattle_scontrol(update, err);
-	return rc < 0 ? rc : wattle_scontrol(hold, err);
-}
-
-/* The job goes back into the queue, held; wattle-resize gives it its size and lets it go. Slurm ends us on the way. Returns only if
- * that did not come about. */
-static void leave_for(struct wattle_run *run, const struct wattle_choice *next)
-{
-	struct wattle_err err = WATTLE_ERR_INIT;
-	struct wattle_state *s = &run->state;
-	bool pause = next->phase == WATTLE_PHASE_PAUSE;
-	int64_t begin_s = pause ? (int64_t) ceil(wattle_course_utc(run, next->until_s)) : 0;
-	pid_t script = getppid();
-	sigset_t ends;
-	char when[16];
-
-	signals_of_end(&ends);
-	if (!(s->asked_s > 0))
-		s->asked_s = now_s();
-	s->left_s = now_s();
-	s->begin_s = (double) begin_s;
-	s->wanted_nodes = next->nodes;
-	if (pause)
-		s->pauses++;
-	if (next->nodes != run->nodes)
-		s->resizes++;
-	save(run);
-	if (pause)
-		wattle_run_say(run, "pauses until %s, then %u nodes", clock_text(s->begin_s, when), next->nodes);
-	else if (next->nodes != run->nodes)
-		wattle_run_say(run, "from %u to %u nodes", run->nodes, next->nodes);
-	else
-		wattle_run_say(run, "goes on in the job's next run: the time limit comes");
-	/* proctrack/linuxproc ends the batch script and may lose sight of us then */
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	for (int i = 0; i < REQUEUE_TRIES; i++) {
-		struct timespec t = { REQUEUE_WAIT_S, 0 };
-
-		if (wait_for_slurm(run) < 0 || (requeue(run, next->nodes, begin_s, &err) < 0 && wattle_slurm_answers(run->job_id)))
-			break;
-		fflush(NULL);
-		/* Slurm's SIGTERM goes to the script, too; to wait for its SIGKILL would keep the nodes for half a minute */
-		if (sigtimedwait(&ends, NULL, &t) > 0 || getppid() != script)
-			_exit(1); /* this run of the job is over, whatever has kept us: the next one is another's */
-		wattle_err_set(&err, ETIMEDOUT, "this run of the job was not ended within %d s", REQUEUE_WAIT_S);
-	}
-	prctl(PR_SET_PDEATHSIG, 0);
-	run->can_resize = false;
-	snprintf(run->why_not, sizeof(run->why_not), "the job could not be requeued: %.200s", err.text);
-	wattle_run_say(run, "%s", run->why_not);
-	s->asked_s = 0;
-	show(run, NULL, "size can't be changed");
 }
 
 /* srun is told to end its step. */
@@ -491,15 +329,13 @@ static int abandon(struct wattle_run *run, const struct leg *leg)
 	wattle_holder_clear(run->job_id); /* the ranks here, which nobody holds either, and the script */
 	run->state.asked_s = 0;
 	run->state.wanted_nodes = 0;
-	save(run);
-	if (run->can_resize && wait_for_slurm(run) == 0 && requeue(run, run->nodes, 0, &err) < 0)
+	wattle_run_save(run);
+	if (run->can_resize && wattle_wait_for_slurm(run) == 0 && wattle_requeue(run, run->nodes, 0, &err) < 0)
 		wattle_run_say(run, "the job could not be requeued: %s", err.text);
 	return 1;
 }
 
 /* --- what came of a step ---------------------------------------------------------------------------------------------------- */
-
-enum outcome { GO_ON, FINISHED, FAILED };
 
 static void learn(struct wattle_run *run, struct leg *leg)
 {
@@ -508,87 +344,31 @@ static void learn(struct wattle_run *run, struct leg *leg)
 	learn_from(run, leg, &run->state);
 }
 
-/* A program that knows of checkpoints: to start another one again would be to begin anew. */
-static bool takes_part(const struct wattle_run *run, const struct leg *leg)
-{
-	return leg->status.first_us || run->state.resizes || run->state.pauses;
-}
-
-/* By a signal that nobody sends who wants it to end. Not by SIGKILL alone: the greatest status counts, and where a rank was killed the
- * others may die of a broken pipe. */
-static bool was_killed(int status)
-{
-	return status > 128 && status != 128 + SIGTERM && status != 128 + SIGINT && status != 128 + SIGHUP;
-}
-
-static enum outcome judge(struct wattle_run *run, struct leg *leg, bool asked, uint32_t *hurry)
-{
-	int status = leg->exit_status;
-	bool heard = leg->status.asked > 0, saved = leg->status.saved > 0;
-
-	/* srun ends with 0 or 1 if the step could not be started; a socket of PMIx that a killed slurmstepd left behind is enough */
-	if (!asked && status <= 128 && status != run->checkpointed && !leg->status.first_us && run->state.done < run->state.total &&
-	    run->state.killed < run->restarts_max) {
-		run->state.killed++;
-		wattle_run_say(run, "the program ended with %d at %d%%, without a sign of life: started again", status, progress_pct(&run->state));
-		return GO_ON;
-	}
-	if (status == 0) {
-		if (run->state.total && run->state.done < run->state.total)
-			wattle_run_say(run, "the program ended with 0 at %d%%: finished", progress_pct(&run->state));
-		return FINISHED;
-	}
-	if (saved)
-		run->state.killed = 0;
-	if (status == run->checkpointed && (!heard || saved)) {
-		run->state.ignored = run->state.crashes = run->state.killed = 0;
-		*hurry = !asked && run->state.done <= leg->done_before ? *hurry + 1 : 0;
-		if (*hurry >= HURRY_MAX) {
-			wattle_run_say(run, "the program left \"checkpointed\" (%d) %u times without being asked and without progress: given up", status, *hurry);
-			return FAILED;
-		}
-		return GO_ON;
-	}
-	if (!asked) {
-		if (!was_killed(status) || !takes_part(run, leg))
-			return FAILED;
-		run->state.killed++;
-		wattle_run_say(run, "the program was killed: %s", run->state.killed <= run->restarts_max ? "started again from its last checkpoint" :
-			       run->restarts_max ? "given up, as the times before" : "given up");
-		return run->state.killed <= run->restarts_max ? GO_ON : FAILED;
-	}
-	run->state.crashes++;
-	wattle_run_say(run, "the program failed in its checkpoint (exit status %d%s): %s", status, heard && !saved ? ", no checkpoint on disk" : "",
-		       run->state.crashes < CRASHES_MAX ? "started again from the one before" :
-		       run->state.crashes == CRASHES_MAX ? "started again at this size, and asked no more" : "given up");
-	return run->state.crashes > CRASHES_MAX ? FAILED : GO_ON;
-}
-
 /* One step, until it has ended or we have to: whether it was asked to leave. */
 static bool run_step(struct wattle_run *run, struct leg *leg)
 {
 	while (leg->exit_status < 0 && !leg->stop) {
-		double left_s = wattle_course_utc(run, leg->choice.until_s) - now_s(), due_s = leg->ask_s - now_s();
+		double left_s = wattle_course_utc(run, leg->choice.until_s) - wattle_run_now_s(), due_s = leg->ask_s - wattle_run_now_s();
 
 		leg->alone = run->holder && wattle_holder_find() != run->holder;
 		if (leg->alone)
 			return false;
-		if ((due_s <= 0 && may_ask(run)) || (left_s <= 0 && leg_over(run, leg))) {
+		if ((due_s <= 0 && wattle_may_ask(&run->state)) || (left_s <= 0 && leg_over(run, leg))) {
 			if (due_s <= 0)
-				leg->ask_s = run->every_s ? now_s() + (double) run->every_s : INFINITY;
+				leg->ask_s = run->every_s ? wattle_run_now_s() + (double) run->every_s : INFINITY;
 			ask_to_leave(run, leg);
 			if (leg->exit_status >= 0 || leg->stop)
 				return true;
 			run->state.ignored++;
 			run->state.asked_s = 0;
 			wattle_run_say(run, "no answer to the request within %" PRId64 " s: the program goes on with %u nodes%s", run->grace_s, run->nodes,
-				       run->state.ignored >= IGNORED_MAX ? ", and is asked no more" : "");
-			leg->choice = wattle_choose(run, now_s());
+				       !wattle_takes_part(&run->state) ? ", and is asked no more" : "");
+			leg->choice = wattle_choose(run, wattle_run_now_s());
 			continue;
 		}
 		if (left_s > 0 && left_s <= SPARE_S) {
 			prepare_cap(run, leg);
-			left_s = fmax(wattle_course_utc(run, leg->choice.until_s) - now_s(), 0);
+			left_s = fmax(wattle_course_utc(run, leg->choice.until_s) - wattle_run_now_s(), 0);
 		} else
 			left_s = left_s > 0 ? left_s - SPARE_S : LOOK_S;
 		wait_a_while(run, leg, fmin(fmin(left_s, due_s > 0 ? due_s : LOOK_S), LOOK_S));
@@ -597,12 +377,9 @@ static bool run_step(struct wattle_run *run, struct leg *leg)
 			leg->choice.until_s = -INFINITY;
 			continue;
 		}
-		if (now_s() - leg->shown_s >= SHOW_S) {
-			char text[40];
-
-			snprintf(text, sizeof(text), "%u node%s", run->nodes, run->nodes == 1 ? "" : "s");
-			show(run, leg, text);
-			save(run);
+		if (wattle_run_now_s() - leg->shown_s >= SHOW_S) {
+			show_step(run, leg);
+			wattle_run_save(run);
 		}
 	}
 	return false;
@@ -612,7 +389,7 @@ static bool run_step(struct wattle_run *run, struct leg *leg)
  * disk already. */
 static int stop_for(struct wattle_run *run, const struct leg *leg)
 {
-	save(run);
+	wattle_run_save(run);
 	wattle_run_say(run, "ended by signal %d", leg->stop);
 	end_step(leg);
 	return 128 + leg->stop;
@@ -626,8 +403,8 @@ static void finish(struct wattle_run *run, const char *what)
 		       s->resizes == 1 ? "" : "s", s->pauses, s->pauses == 1 ? "" : "s");
 	if (s->lost_n)
 		wattle_run_say(run, "%.1f s lost in each change, on average", s->lost_s / s->lost_n);
-	show(run, NULL, what);
-	save(run);
+	wattle_run_show(run, what, INFINITY);
+	wattle_run_save(run);
 }
 
 int wattle_follow(struct wattle_run *run)
@@ -636,18 +413,18 @@ int wattle_follow(struct wattle_run *run)
 	uint32_t hurry = 0;
 	sigset_t set;
 
-	signals_of_end(&set);
+	wattle_signals_of_end(&set);
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	for (;;) {
-		enum outcome outcome;
+		enum wattle_verdict verdict;
 		bool asked;
 
 		leg.exit_status = 0;
 		replan(run, &leg);
-		leg.choice = wattle_choose(run, now_s());
-		if (run->can_resize && (size_changes(run, &leg.choice) || limit_comes(run)) && run->state.crashes < CRASHES_MAX) {
-			leave_for(run, &leg.choice);
+		leg.choice = wattle_choose(run, wattle_run_now_s());
+		if (run->can_resize && (size_changes(run, &leg.choice) || limit_comes(run)) && run->state.crashes < WATTLE_CRASHES_MAX) {
+			wattle_leave_for(run, &leg.choice);
 			continue;
 		}
 		if (start(run, &leg) < 0)
@@ -659,15 +436,15 @@ int wattle_follow(struct wattle_run *run)
 		if (leg.stop)
 			return stop_for(run, &leg);
 		learn(run, &leg);
-		outcome = judge(run, &leg, asked, &hurry);
+		verdict = wattle_judge(run, &leg.status, leg.exit_status, asked, &hurry);
 		wattle_step_forget(&leg.step);
 		memset(&leg.status, 0, sizeof(leg.status));
-		save(run);
-		if (outcome == FINISHED) {
+		wattle_run_save(run);
+		if (verdict == WATTLE_FINISHED) {
 			finish(run, "done");
 			return 0;
 		}
-		if (outcome == FAILED) {
+		if (verdict == WATTLE_FAILED) {
 			finish(run, "failed");
 			return leg.exit_status;
 		}

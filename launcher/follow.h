@@ -48,6 +48,13 @@ int wattle_follow(struct wattle_run *run);
 
 /* A line for the user on stderr, unless quiet. */
 void wattle_run_say(const struct wattle_run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Where squeue shows it: in the job's comment. until_s: UTC; INFINITY: not said. */
+void wattle_run_show(const struct wattle_run *run, const char *what, double until_s);
+/* Its state, on disk; says so if that can't be. */
+void wattle_run_save(const struct wattle_run *run);
+/* UTC, and such a moment as people read it. */
+double wattle_run_now_s(void);
+const char *wattle_run_clock(double utc_s, char buf[16]);
 
 /* What to do at a moment; pure. */
 struct wattle_choice {

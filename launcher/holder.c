@@ -47,6 +47,22 @@ static int is_own(pid_t pid)
 	return stat(path, &st) == 0 && st.st_uid == geteuid();
 }
 
+/* Where hidepid hides it, it is taken for one. */
+static bool is_stepd(pid_t pid)
+{
+	char path[40], name[32] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int) pid);
+	f = fopen(path, "re");
+	if (!f)
+		return true;
+	if (!fgets(name, sizeof(name), f))
+		name[0] = '\0';
+	fclose(f);
+	return strcmp(name, "slurmstepd\n") == 0;
+}
+
 pid_t wattle_holder_find(void)
 {
 	pid_t pid = getppid();
@@ -55,13 +71,29 @@ pid_t wattle_holder_find(void)
 		return 0;
 	for (int i = 0; i < ANCESTORS_MAX && pid > 1; i++) {
 		if (!is_own(pid))
-			return pid;
+			return is_stepd(pid) ? pid : 0;
 		pid = parent_of(pid);
 	}
 	return 0;
 }
 
-static bool is_of_job(pid_t pid, const char *word, char *text)
+bool wattle_holder_owns(const char *environment, size_t size, uint32_t job_id, const char *restarts)
+{
+	static const char count[] = "SLURM_RESTART_COUNT=";
+	char job[32];
+	bool owns = false;
+
+	snprintf(job, sizeof(job), "SLURM_JOB_ID=%u", job_id);
+	for (const char *p = environment; p < environment + size; p += strlen(p) + 1) {
+		if (strncmp(p, count, strlen(count)) == 0 && (!restarts || strcmp(p + strlen(count), restarts) != 0))
+			return false;
+		owns = owns || strcmp(p, job) == 0;
+	}
+	return owns;
+}
+
+/* text has room for ENVIRON_MAX and the NUL. */
+static size_t read_environment(pid_t pid, char *text)
 {
 	char path[40];
 	size_t n;
@@ -70,27 +102,25 @@ static bool is_of_job(pid_t pid, const char *word, char *text)
 	snprintf(path, sizeof(path), "/proc/%d/environ", (int) pid);
 	f = fopen(path, "re");
 	if (!f)
-		return false;
+		return 0;
 	n = fread(text, 1, ENVIRON_MAX, f);
 	fclose(f);
 	text[n] = '\0';
-	for (const char *p = text; p < text + n; p += strlen(p) + 1)
-		if (strcmp(p, word) == 0)
-			return true;
-	return false;
+	return n;
 }
 
 void wattle_holder_clear(uint32_t job_id)
 {
-	char word[32], *text = malloc(ENVIRON_MAX + 1);
+	const char *restarts = getenv("SLURM_RESTART_COUNT");
+	char *text = malloc(ENVIRON_MAX + 1);
 	DIR *proc = text ? opendir("/proc") : NULL;
 	struct dirent *entry;
 
-	snprintf(word, sizeof(word), "SLURM_JOB_ID=%u", job_id);
 	while (proc && (entry = readdir(proc))) {
 		long pid = strtol(entry->d_name, NULL, 10);
 
-		if (pid > 1 && pid != getpid() && is_own((pid_t) pid) && is_of_job((pid_t) pid, word, text))
+		if (pid > 1 && pid != getpid() && is_own((pid_t) pid) &&
+		    wattle_holder_owns(text, read_environment((pid_t) pid, text), job_id, restarts))
 			kill((pid_t) pid, SIGKILL);
 	}
 	if (proc)

@@ -21,25 +21,33 @@
 
 bool wattle_resize_line(const char *line, struct wattle_held *ret)
 {
+	struct wattle_job job = { .state = "PENDING" };
 	char task[32], het[32];
-	struct wattle_held held;
+	struct wattle_held held = { 0 };
 	int n = -1;
 
-	if (sscanf(line, "%9u %31s %31s %9u %n", &held.job_id, task, het, &held.restarts, &n) != 4 || n < 0)
+	if (sscanf(line, "%9u %31s %31s %9u %n", &held.job_id, task, het, &held.restarts, &n) != 4 || n < 0 || held.restarts == 0)
 		return false;
 	if (strcmp(task, "N/A") != 0 || (strcmp(het, "N/A") != 0 && strcmp(het, "0") != 0))
 		return false;
-	if (!wattle_handover_parse(line + n, &held.asked) || held.restarts != held.asked.run + 1)
+	snprintf(job.reason, sizeof(job.reason), "%s", line + n);
+	if (!wattle_resize_may(&job))
 		return false;
 	*ret = held;
 	return true;
 }
 
-/* The jobs whose comment asks for something, held or not: their number, or negative. */
+bool wattle_resize_asked(const char *comment, struct wattle_held *held)
+{
+	return wattle_handover_parse(comment, &held->asked) && held->restarts == held->asked.run + 1;
+}
+
+/* The jobs that are held with a request in their comment: their number, or negative. */
 static int look(struct wattle_held *held)
 {
-	const char *args[] = { "-h", "-a", "-t", "PENDING", "-O", "JobID:14 ,ArrayTaskID:14 ,HetJobID:14 ,RestartCnt:14 ,Comment:80", NULL };
+	const char *args[] = { "-h", "-a", "-t", "PENDING", "-O", "JobID:14 ,ArrayTaskID:14 ,HetJobID:14 ,RestartCnt:14 ,Reason:70", NULL };
 	struct wattle_err err = WATTLE_ERR_INIT;
+	char comment[WATTLE_COMMENT_MAX];
 	struct wattle_answer answer;
 	int n = 0;
 
@@ -55,7 +63,9 @@ static int look(struct wattle_held *held)
 			*rest++ = '\0';
 		for (len = strlen(line); len > 0 && line[len - 1] == ' '; len--)
 			line[len - 1] = '\0';
-		if (wattle_resize_line(line, &held[n]))
+		/* what it asks for is asked of that job alone */
+		if (wattle_resize_line(line, &held[n]) && wattle_job_comment(held[n].job_id, comment, sizeof(comment), NULL) == 0 &&
+		    wattle_resize_asked(comment, &held[n]))
 			n++;
 	}
 	free(answer.text);
@@ -88,21 +98,16 @@ static void let_go(const struct wattle_held *held)
 int wattle_resize_sweep(void)
 {
 	static struct wattle_held before[HELD_MAX], now[HELD_MAX];
-	int n_before = look(before), n_now, waiting = 0;
+	int n_before = look(before), n_now;
 
-	if (n_before < 0)
+	if (n_before <= 0)
 		return n_before;
-	for (int i = 0; i < n_before; i++)
-		if (is_held(&before[i]))
-			before[waiting++] = before[i];
-	if (waiting == 0)
-		return 0;
 	sleep(PATIENCE_S);
 	n_now = look(now);
 	if (n_now < 0)
 		return n_now;
 	for (int i = 0; i < n_now; i++)
-		for (int j = 0; j < waiting; j++)
+		for (int j = 0; j < n_before; j++)
 			if (now[i].job_id == before[j].job_id && now[i].restarts == before[j].restarts && is_held(&now[i]))
 				let_go(&now[i]);
 	return 0;

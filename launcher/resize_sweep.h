@@ -14,9 +14,14 @@ struct wattle_held {
 	struct wattle_handover asked;
 };
 
-/* A line of the sweep's squeue: "JOBID ARRAYTASK HETJOB RESTARTS COMMENT"; pure. True if that job's last run has asked for a change. Not for
- * tasks of arrays and components of heterogeneous jobs: to scontrol the number of one may mean all of them. */
+/* A line of the sweep's squeue: "JOBID ARRAYTASK HETJOB RESTARTS REASON"; pure. True for a pending job that ran before and that its own requeue
+ * or its user holds; ret->asked is left to the caller. Not for tasks of arrays and components of heterogeneous jobs: to scontrol the number of
+ * one may mean all of them. No word of a user's is in such a line: a comment can hold line ends, and so lines that look like other people's
+ * jobs. */
 bool wattle_resize_line(const char *line, struct wattle_held *ret);
+
+/* Whether the comment of that job asks for a change in the name of its last run; pure. */
+bool wattle_resize_asked(const char *comment, struct wattle_held *held);
 
 /* Looks, and half a minute later lets go what is still held: at the begin it asked for, and with the size that it has. (The size that
  * it asked for can't be checked any more: the grant and what the run had are known to its epilog alone.) An administrator's hold stays.

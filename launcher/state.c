@@ -100,6 +100,7 @@ int wattle_state_load(int folder, struct wattle_state *ret, struct wattle_err *e
 	s.tasks_per_node = u32(o, "tasks_per_node");
 	wattle_json_u64(o, "done", UINT64_MAX, &s.done);
 	wattle_json_u64(o, "total", UINT64_MAX, &s.total);
+	wattle_json_u64(o, "kept", UINT64_MAX, &s.kept);
 	s.asked_s = number(o, "asked_s");
 	s.left_s = number(o, "left_s");
 	s.begin_s = number(o, "begin_s");
@@ -112,6 +113,7 @@ int wattle_state_load(int folder, struct wattle_state *ret, struct wattle_err *e
 	s.ignored = u32(o, "ignored");
 	s.crashes = u32(o, "crashes");
 	s.killed = u32(o, "killed");
+	s.idle = u32(o, "idle");
 	load_rates(wattle_json_array(o, "rates"), &s);
 	if (wattle_json_text(o, "plan", s.plan, sizeof(s.plan)) < 0)
 		s.plan[0] = '\0';
@@ -148,6 +150,7 @@ int wattle_state_save(int folder, const struct wattle_state *s, struct wattle_er
 	put_u(o, "tasks_per_node", s->tasks_per_node);
 	put_u(o, "done", s->done);
 	put_u(o, "total", s->total);
+	put_u(o, "kept", s->kept);
 	put_d(o, "asked_s", s->asked_s);
 	put_d(o, "left_s", s->left_s);
 	put_d(o, "begin_s", s->begin_s);
@@ -160,6 +163,7 @@ int wattle_state_save(int folder, const struct wattle_state *s, struct wattle_er
 	put_u(o, "ignored", s->ignored);
 	put_u(o, "crashes", s->crashes);
 	put_u(o, "killed", s->killed);
+	put_u(o, "idle", s->idle);
 	for (uint32_t i = 0; i < s->n_rates; i++) {
 		struct json_object *r = json_object_new_object();
 
@@ -178,6 +182,11 @@ int wattle_state_save(int folder, const struct wattle_state *s, struct wattle_er
 	if (!text)
 		return wattle_err_set(err, ENOMEM, "out of memory");
 	return wattle_file_replace(folder, NAME, 0600, text, strlen(text), err);
+}
+
+int wattle_state_done_pct(const struct wattle_state *s)
+{
+	return s->total ? (int) (100.0 * (double) s->done / (double) s->total) : 0;
 }
 
 void wattle_state_learn(struct wattle_state *s, uint32_t nodes, double units, double run_s)

@@ -24,6 +24,7 @@ struct wattle_state {
 	double first_start_s;    /* UTC; when the job ran first */
 	uint32_t tasks_per_node; /* of the first run: Slurm's own variables keep no word of it */
 	uint64_t done, total;    /* the program's; total 0: not known */
+	uint64_t kept;           /* done, in its last checkpoint that is known of: at most so much, where it was killed later */
 	/* A change of size under way: asked_s > 0 from the request to the first sign of life at the new size. */
 	double asked_s, left_s, begin_s; /* UTC: request; requeue; begin wanted, 0: at once */
 	uint32_t wanted_nodes;
@@ -33,7 +34,8 @@ struct wattle_state {
 	uint32_t lost_n;
 	uint32_t ignored;        /* requests without an answer, in a row */
 	uint32_t crashes;        /* in a checkpoint, in a row */
-	uint32_t killed;         /* times it was killed, without a checkpoint in between */
+	uint32_t killed;         /* times it was killed, without a checkpoint of something new in between */
+	uint32_t idle;           /* checkpoints asked for and made without progress, in a row */
 	struct wattle_rate rate[WATTLE_STATE_RATES_MAX];
 	uint32_t n_rates;
 	/* The plan that took the place of the one handed over, as plan_text.h writes it; "": none did. Of this job alone. */
@@ -48,6 +50,9 @@ int wattle_state_open(const char *folder, int *ret_fd, struct wattle_err *err);
 /* -ENOENT: no state there; -EINVAL: something else is. */
 int wattle_state_load(int folder, struct wattle_state *ret, struct wattle_err *err);
 int wattle_state_save(int folder, const struct wattle_state *state, struct wattle_err *err);
+
+/* 0 if it is not known. */
+int wattle_state_done_pct(const struct wattle_state *state);
 
 /* Adds what a step did. Nothing for one without units or time. */
 void wattle_state_learn(struct wattle_state *state, uint32_t nodes, double units, double run_s);

@@ -56,7 +56,9 @@ struct wattle_capper {
 	int fd;                  /* -1: none */
 };
 
-int wattle_capper_start(uint32_t nodes, double watts_w, struct wattle_capper *ret, struct wattle_err *err);
+/* Waits until the cap is in force, within_s at most. -EINTR: a signal that ends the caller came meanwhile (it is blocked and stays pending), or
+ * the child `step` has ended (0: none; not reaped). After any error there is no cap. */
+int wattle_capper_start(uint32_t nodes, double watts_w, double within_s, pid_t step, struct wattle_capper *ret, struct wattle_err *err);
 /* Waits for its end, bounded. */
 void wattle_capper_stop(struct wattle_capper *capper);
 

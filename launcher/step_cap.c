@@ -18,19 +18,31 @@
 #include "cleanup.h"
 #include "step_words.h"
 
-#define STARTS_WITHIN_MS 60000
 #define ENDS_WITHIN_MS 10000
 
+/* Nobody needs the cap any more. */
+static bool is_over(pid_t step)
+{
+	siginfo_t info = { .si_pid = 0 };
+	sigset_t pending;
+
+	if (sigpending(&pending) == 0 && (sigismember(&pending, SIGTERM) || sigismember(&pending, SIGINT) || sigismember(&pending, SIGHUP)))
+		return true;
+	return step > 0 && waitid(P_PID, (id_t) step, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == step;
+}
+
 /* Each node says so once its step, and with it the cap, is in force. */
-static int wait_for_nodes(int fd, uint32_t nodes)
+static int wait_for_nodes(int fd, uint32_t nodes, double within_s, pid_t step)
 {
 	uint32_t said = 0;
 	char buf[256];
 
-	for (int waited_ms = 0; said < nodes && waited_ms < STARTS_WITHIN_MS;) {
+	for (int waited_ms = 0; said < nodes && waited_ms < within_s * 1000;) {
 		struct pollfd p = { fd, POLLIN, 0 };
 		ssize_t n;
 
+		if (is_over(step))
+			return -EINTR;
 		if (poll(&p, 1, 100) < 1) {
 			waited_ms += 100;
 			continue;
@@ -44,7 +56,7 @@ static int wait_for_nodes(int fd, uint32_t nodes)
 	return said < nodes ? -ETIMEDOUT : 0;
 }
 
-int wattle_capper_start(uint32_t nodes, double watts_w, struct wattle_capper *ret, struct wattle_err *err)
+int wattle_capper_start(uint32_t nodes, double watts_w, double within_s, pid_t step, struct wattle_capper *ret, struct wattle_err *err)
 {
 	/* signals meant for the program must not end it */
 	static char script[] = "trap '' URG USR1 USR2; echo +; exec cat";
@@ -71,10 +83,11 @@ int wattle_capper_start(uint32_t nodes, double watts_w, struct wattle_capper *re
 	}
 	close(in[0]);
 	close(out[1]);
-	rc = wait_for_nodes(out[0], nodes);
+	rc = wait_for_nodes(out[0], nodes, within_s, step);
 	close(out[0]);
 	*ret = (struct wattle_capper) { pid, in[1] };
 	if (rc < 0) {
+		kill(pid, SIGTERM); /* an srun that waits for its nodes does not look at its input */
 		wattle_capper_stop(ret);
 		return wattle_err_set(err, -rc, "the step that holds %s did not start", watts + 2);
 	}

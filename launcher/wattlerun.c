@@ -204,14 +204,6 @@ static uint32_t env_number(const char *name)
 	return text ? (uint32_t) strtoul(text, NULL, 10) : 0;
 }
 
-static double now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (double) t.tv_sec + (double) t.tv_nsec / 1e9;
-}
-
 static int read_plan(const char *path, struct wattle_course *ret, struct wattle_err *err)
 {
 	const struct wattle_file_rule rule = { .max_bytes = WATTLE_COURSE_BYTES_MAX, .any_owner = true };
@@ -253,7 +245,7 @@ static int take_plan(const struct options *o, struct wattle_run *run, struct wat
 /* Until it is time to ask for a checkpoint and requeue the job, so that its time limit finds nothing to end. */
 static double leave_by(const struct wattle_job *job, int64_t grace_s)
 {
-	int64_t left_s = job->end_s - (int64_t) now_s();
+	int64_t left_s = job->end_s - (int64_t) wattle_run_now_s();
 
 	if (!job->end_s || left_s <= 2 * LEAVE_SPARE_S)
 		return 0;
@@ -367,7 +359,7 @@ static void enter(struct wattle_run *run, const struct options *o)
 	struct wattle_state *s = &run->state;
 
 	if (!(s->first_start_s > 0))
-		s->first_start_s = now_s();
+		s->first_start_s = wattle_run_now_s();
 	s->job_id = run->job_id;
 	if (o->tasks_per_node)
 		s->tasks_per_node = o->tasks_per_node;
@@ -403,7 +395,7 @@ static int print_plan(const struct wattle_run *run)
 		puts("no plan: the program runs with the nodes it has");
 		return 0;
 	}
-	base_s = run->course->dated ? 0 : now_s();
+	base_s = run->course->dated ? 0 : wattle_run_now_s();
 	if (run->replanner && run->state.planned_s > 0 && run->state.plan[0]) {
 		fputs("plan of ", stdout);
 		put_time(run->state.planned_s);

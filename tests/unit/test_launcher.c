@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,6 +11,7 @@
 #include "course.h"
 #include "follow.h"
 #include "handover.h"
+#include "holder.h"
 #include "job.h"
 #include "mpi_rounds.h"
 #include "replanner.h"
@@ -18,6 +20,7 @@
 #include "state.h"
 #include "status.h"
 #include "resize_sweep.h"
+#include "verdict.h"
 
 /* --- plans ------------------------------------------------------------------------------------------------------------------ */
 
@@ -649,22 +652,117 @@ static void test_sweep_line(void)
 {
 	struct wattle_held held = { 0 };
 
-	CU_ASSERT_TRUE(wattle_resize_line("17  N/A  N/A  1  wattle:v1 run=0 nodes=3 begin=1795326759 | mine", &held));
+	CU_ASSERT_TRUE(wattle_resize_line("17  N/A  N/A  1  job requeued in held state", &held));
 	CHECK_INT(held.job_id, 17);
 	CHECK_INT(held.restarts, 1);
-	CHECK_INT(held.asked.nodes, 3);
-	CHECK_INT(held.asked.begin_s, 1795326759);
-	CU_ASSERT_TRUE(wattle_resize_line("17 N/A 0 1 wattle:v1 run=0 nodes=3 begin=0", &held));
-	/* tasks and components; a request of another run; one that has been answered; other people's words */
-	CU_ASSERT_FALSE(wattle_resize_line("17 4 N/A 1 wattle:v1 run=0 nodes=3 begin=0", &held));
-	CU_ASSERT_FALSE(wattle_resize_line("17 1-3 N/A 1 wattle:v1 run=0 nodes=3 begin=0", &held));
-	CU_ASSERT_FALSE(wattle_resize_line("17 N/A 16 1 wattle:v1 run=0 nodes=3 begin=0", &held));
-	CU_ASSERT_FALSE(wattle_resize_line("17 N/A N/A 0 wattle:v1 run=0 nodes=3 begin=0", &held));
-	CU_ASSERT_FALSE(wattle_resize_line("17 N/A N/A 3 wattle:v1 run=1 nodes=3 begin=0", &held));
-	CU_ASSERT_FALSE(wattle_resize_line("17 N/A N/A 1 wattle: pause | wattle:v1 run=0 nodes=3 begin=0", &held));
-	CU_ASSERT_FALSE(wattle_resize_line("17 N/A N/A 1 wattle:v1 run=0 nodes=-3 begin=0", &held));
+	CU_ASSERT_TRUE(wattle_resize_line("17 N/A 0 1 JobHeldUser", &held));
+	/* tasks and components; one that never ran; one that somebody else holds, or nobody */
+	CU_ASSERT_FALSE(wattle_resize_line("17 4 N/A 1 JobHeldUser", &held));
+	CU_ASSERT_FALSE(wattle_resize_line("17 1-3 N/A 1 JobHeldUser", &held));
+	CU_ASSERT_FALSE(wattle_resize_line("17 N/A 16 1 JobHeldUser", &held));
+	CU_ASSERT_FALSE(wattle_resize_line("17 N/A N/A 0 JobHeldUser", &held));
+	CU_ASSERT_FALSE(wattle_resize_line("17 N/A N/A 1 JobHeldAdmin", &held));
+	CU_ASSERT_FALSE(wattle_resize_line("17 N/A N/A 1 Resources", &held));
 	CU_ASSERT_FALSE(wattle_resize_line("17 N/A N/A 1", &held));
 	CU_ASSERT_FALSE(wattle_resize_line("", &held));
+	/* what a comment could pretend to be */
+	CU_ASSERT_FALSE(wattle_resize_line("17 N/A N/A 1 wattle:v1 run=0 nodes=3 begin=0", &held));
+}
+
+static void test_sweep_comment(void)
+{
+	struct wattle_held held = { .job_id = 17, .restarts = 1 };
+
+	CU_ASSERT_TRUE(wattle_resize_asked("wattle:v1 run=0 nodes=3 begin=1795326759 | mine", &held));
+	CHECK_INT(held.asked.nodes, 3);
+	CHECK_INT(held.asked.begin_s, 1795326759);
+	/* a request of another run; one that has been answered; other people's words */
+	held.restarts = 3;
+	CU_ASSERT_FALSE(wattle_resize_asked("wattle:v1 run=1 nodes=3 begin=0", &held));
+	held.restarts = 1;
+	CU_ASSERT_FALSE(wattle_resize_asked("wattle: pause | wattle:v1 run=0 nodes=3 begin=0", &held));
+	CU_ASSERT_FALSE(wattle_resize_asked("wattle:v1 run=0 nodes=-3 begin=0", &held));
+	CU_ASSERT_FALSE(wattle_resize_asked("", &held));
+}
+
+/* --- what came of a step ---------------------------------------------------------------------------------------------------- */
+
+static enum wattle_verdict ends(struct wattle_run *run, int exit_status, bool asked, uint64_t done, bool saved, uint32_t *hurry)
+{
+	struct wattle_status status = { .total = run->state.total, .done = done, .first_us = 1, .last_us = 2, .asked = asked, .saved = saved };
+
+	run->state.done = done;
+	return wattle_judge(run, &status, exit_status, asked, hurry);
+}
+
+static void test_judge(void)
+{
+	struct wattle_run run = { .checkpointed = 85, .restarts_max = 2, .state = { .total = 100 } };
+	uint32_t hurry = 0;
+
+	CHECK_INT(ends(&run, 0, false, 100, false, &hurry), WATTLE_FINISHED);
+	CHECK_INT(ends(&run, 1, false, 50, false, &hurry), WATTLE_FAILED);
+	CHECK_INT(ends(&run, 128 + SIGTERM, false, 50, false, &hurry), WATTLE_FAILED);
+	CHECK_INT(ends(&run, 85, true, 50, true, &hurry), WATTLE_GO_ON);
+	CHECK_INT(run.state.kept, 50);
+	/* killed where it has done more; the steps after it begin at 50 again, and that they come to 60 is progress */
+	CHECK_INT(ends(&run, 128 + SIGKILL, false, 90, false, &hurry), WATTLE_GO_ON);
+	CHECK_INT(run.state.killed, 1);
+	for (unsigned done = 60; done < 66; done++)
+		CHECK_INT(ends(&run, 85, false, done, true, &hurry), WATTLE_GO_ON);
+	CHECK_INT(run.state.killed, 0);
+	/* unasked, and without any */
+	CHECK_INT(ends(&run, 85, false, 65, true, &hurry), WATTLE_GO_ON);
+	CHECK_INT(ends(&run, 85, false, 65, true, &hurry), WATTLE_GO_ON);
+	CHECK_INT(ends(&run, 85, false, 65, true, &hurry), WATTLE_FAILED);
+	/* in its checkpoint */
+	CHECK_INT(ends(&run, 1, true, 65, false, &hurry), WATTLE_GO_ON);
+	CU_ASSERT_TRUE(wattle_may_ask(&run.state));
+	CHECK_INT(ends(&run, 85, true, 66, false, &hurry), WATTLE_GO_ON);
+	CU_ASSERT_FALSE(wattle_may_ask(&run.state));
+	CHECK_INT(ends(&run, 1, true, 66, false, &hurry), WATTLE_FAILED);
+}
+
+/* A program that fails at the same place each time is not started for ever, whatever it writes on the way there. */
+static void test_judge_loops(void)
+{
+	struct wattle_run run = { .checkpointed = 85, .restarts_max = 2, .state = { .total = 100 } };
+	uint32_t hurry = 0, n = 0;
+
+	while (n < 100 && ends(&run, 128 + SIGSEGV, false, 51, true, &hurry) == WATTLE_GO_ON)
+		n++;
+	CHECK_INT(n, 2);
+	/* asked again and again before it has done anything */
+	run.state = (struct wattle_state){ .total = 100 };
+	for (n = 0; n < 100 && wattle_may_ask(&run.state); n++)
+		CHECK_INT(ends(&run, 85, true, 10, true, &hurry), WATTLE_GO_ON);
+	CHECK_INT(n, 6);
+	CU_ASSERT_TRUE(wattle_takes_part(&run.state));
+	run.state.done = 11;
+	CU_ASSERT_TRUE(wattle_may_ask(&run.state));
+	/* one that tells no progress is believed */
+	run.state = (struct wattle_state){ .total = 0 };
+	for (n = 0; n < 20; n++)
+		CHECK_INT(ends(&run, 85, true, 0, true, &hurry), WATTLE_GO_ON);
+	CU_ASSERT_TRUE(wattle_may_ask(&run.state));
+}
+
+static void test_holder(void)
+{
+	static const char first[] = "A=b\0SLURM_JOB_ID=17\0C=", second[] = "SLURM_JOB_ID=17\0SLURM_RESTART_COUNT=1\0",
+			  longer[] = "SLURM_JOB_ID=170\0X=SLURM_JOB_ID=17\0";
+
+	CU_ASSERT_TRUE(wattle_holder_owns(first, sizeof(first), 17, NULL));
+	CU_ASSERT_TRUE(wattle_holder_owns(first, sizeof(first), 17, "1"));
+	CU_ASSERT_TRUE(wattle_holder_owns(second, sizeof(second), 17, "1"));
+	/* other jobs, and other runs of this one */
+	CU_ASSERT_FALSE(wattle_holder_owns(first, sizeof(first), 1, NULL));
+	CU_ASSERT_FALSE(wattle_holder_owns(longer, sizeof(longer), 17, NULL));
+	CU_ASSERT_FALSE(wattle_holder_owns(second, sizeof(second), 17, NULL));
+	CU_ASSERT_FALSE(wattle_holder_owns(second, sizeof(second), 17, "11"));
+	CU_ASSERT_FALSE(wattle_holder_owns(second, 0, 17, "1"));
+	/* no slurmstepd holds a test */
+	CHECK_INT(wattle_holder_find(), 0);
 }
 
 static void test_status(void)
@@ -766,7 +864,11 @@ static const struct test tests[] = {
 	{ "whose hold it is", test_resize_may },
 	{ "limits that a change of size would lift", test_limits },
 	{ "a line of squeue", test_job },
-	{ "the sweep takes what its own job asked for in its last run", test_sweep_line },
+	{ "the sweep lets go jobs that their requeue or their user holds, one by one", test_sweep_line },
+	{ "the sweep takes what its own job asked for in its last run", test_sweep_comment },
+	{ "what came of a step", test_judge },
+	{ "what must not go on for ever", test_judge_loops },
+	{ "what a killed slurmstepd leaves behind", test_holder },
 	{ "the status file's line", test_status },
 	{ "state from run to run", test_state },
 	{ "speed by size", test_rates },
