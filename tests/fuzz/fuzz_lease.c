@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* what is read from a file holds no NUL */
 	if (memchr(text, '\0', size))
 		goto out;
-	if (lease_book_parse(text, size, &book, &err) < 0) {
+	if (lease_book_parse(text, size, 0, &book, &err) < 0) {
 		MUST(err.code > 0 && err.text[0] && !book);
 		goto out;
 	}
@@ -22,10 +22,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		MUST(book->job[i].grant_w > 0 && lease_job_watts(book, &book->job[i]) <= book->job[i].grant_w);
 	for (uint32_t i = 0; i < book->n_steps; i++)
 		MUST(lease_job_find(book, book->step[i].job_id));
+	MUST(book->n_pods <= WATTLE_PODS_MAX);
+	for (uint32_t i = 0; i < book->n_pods; i++)
+		MUST(book->pod[i].watts_w > 0 && book->pod[i].uid[0]);
 	for (uint32_t i = 0; i < book->n_limits; i++)
 		MUST(book->limit[i].baseline_uw >= LEASE_BASELINE_MIN_UW && book->limit[i].baseline_uw <= LEASE_BASELINE_MAX_UW);
 	MUST(lease_book_format(book, &first, &first_len) == 0);
-	MUST(lease_book_parse(first, first_len, &again, NULL) == 0);
+	MUST(lease_book_parse(first, first_len, 0, &again, NULL) == 0);
 	MUST(lease_book_format(again, &second, &second_len) == 0);
 	MUST(first_len == second_len && memcmp(first, second, first_len) == 0);
 out:
