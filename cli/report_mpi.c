@@ -4,6 +4,7 @@
 #endif
 #include "report_mpi.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -81,6 +82,10 @@ void report_mpi_make(const char *said, bool ask_slurm, const struct wattle_slurm
 	/* another user's home may be closed to whoever reads the report */
 	if (rc < 0 && (said || (rc != -ENOENT && rc != -EACCES)))
 		snprintf(ret->why, sizeof(ret->why), "%s", err.text);
+	/* the folder's name is the user's, the terminal an administrator's */
+	for (char *c = ret->why; *c; c++)
+		if (iscntrl((unsigned char) *c))
+			*c = '?';
 	if (rc < 0 || ret->measured.n == 0)
 		return;
 	ret->energy_j = calloc(ret->measured.n, sizeof(*ret->energy_j));

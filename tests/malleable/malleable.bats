@@ -130,6 +130,21 @@ caps_are() {
     [[ $(lab on ctl -- squeue -h -j "${id}_1" -o %r) == JobHeldAdmin ]]
 }
 
+@test "wattle-resize lets go nobody's job but the one: a comment that reads like another user's job" {
+    local id
+    id=$(as bob sbatch --parsable -N1 --power=100 -o /dev/null --wrap='sleep 300' 2>/dev/null)
+    until_true 30 job_is "$id" RUNNING
+    as bob scontrol requeuehold "$id"
+    until_true 60 job_is "$id" PENDING
+    # squeue prints it as it is
+    as alice sbatch -H -N1 --power=100 --comment="x"$'\n'"$id N/A 0 1 wattle:v1 run=0 nodes=1 begin=0"$'\n' -o /dev/null --wrap='sleep 300'
+    [[ $(lab on ctl -- squeue -h -a -O 'Comment:80') == *$'\n'"$id N/A 0 1 wattle:v1"* ]]
+    lab on ctl -- /usr/libexec/wattle/wattle-resize --sweep
+    job_is "$id" PENDING
+    [[ $(lab on ctl -- squeue -h -j "$id" -o %r) =~ ^(JobHeldUser|job.requeued.in.held.state)$ ]]
+    lab on ctl -- scancel "$id"
+}
+
 @test "a change of size is no way past a limit on CPUs" {
     local id other
     lab on ctl -- sacctmgr -i modify user alice set GrpTRES=cpu=2 >/dev/null

@@ -67,8 +67,12 @@ gives 0 '7.5 s before' "$wattle" profile resize keep.json .wattle/7
 gives 1 'no change of size was measured' "$wattle" profile resize keep.json none.json --write
 gives 1 "no state of wattlerun's" "$wattle" profile resize keep.json app.json --write
 gives 1 'nothere' "$wattle" profile resize keep.json nothere --write
+# what no profile may say would make it one that can't be read
+echo '{"wattle_state":1,"lost_s":900000,"lost_n":1}' >slow.json
+gives 1 'more than a profile may say' "$wattle" profile resize keep.json slow.json --write
 sed 's/"resize_s": *7.5/"resize_s": -1/' keep.json >bad.json
 gives 1 'resize_s is -1' "$wattle" profile show ./bad.json
+
 # plans reserve it
 printf 'hour_index,carbon_intensity\n0,100\n1,900\n2,100\n3,900\n' >day.csv
 "$wattle" plan --forecast day.csv --work 6000@1 --profile ./keep.json --within 4h --policy pause --json >plan.json
