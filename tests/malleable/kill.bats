@@ -147,6 +147,8 @@ teardown() {
     until_true 60 said due "can't be sent"
     lab on ctl -- slurmctld
     until_true 60 lab on ctl -- squeue -h
+    # an srun whose slurmctld is killed before it has its step waits two minutes for a word of it
+    until_true 60 at_gate due 2
     lab on ctl -- pkill -9 -x slurmctld
     lab on ctl -- slurmctld
     until_true 60 lab on ctl -- squeue -h
