@@ -39,11 +39,12 @@ in_turn() {
 
 # bats_file FILE NAME: the file's tests, and once more those that failed. Fails if there is no lab any more.
 bats_file() {
-    local before log=$RUN_LOGS/$RUN_PIECE-${2//\//-} failures=() filter=''
+    local before log=$RUN_LOGS/$RUN_PIECE-${2//\//-} failures=() filter='' begin=$SECONDS
     before=$(wc -l <"$RUN_RESULTS")
     say "$RUN_PIECE: $2"
     bats_run "$2" "$log" "$1"
     mapfile -t failures < <(tail -n "+$((before + 1))" "$RUN_RESULTS" | awk -F'\t' '$1 == "fail" { print $3 }')
+    say_now "$RUN_PIECE: $2: ${#failures[@]} failed ($((SECONDS - begin)) s)"
     if ((${#failures[@]} == 0)); then
         settled "$2" "$log" || fresh_lab "$2"
         return
@@ -70,7 +71,7 @@ bats_file() {
 bats_run() {
     local name=$1 log=$2
     shift 2
-    BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-300} timeout --kill-after=20 1800 bats --print-output-on-failure --tap "$@" \
+    BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-300} timeout --kill-after=20 1800 bats --print-output-on-failure --timing --tap "$@" \
         </dev/null 2>&1 | tee "$log.tap" | RUN_STATE=trouble count_tap "$name" || true # what failed is counted
 }
 
