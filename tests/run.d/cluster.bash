@@ -39,11 +39,18 @@ in_turn() {
 
 # bats_file FILE NAME: the file's tests, and once more those that failed. Fails if there is no lab any more.
 bats_file() {
-    local before log=$RUN_LOGS/$RUN_PIECE-${2//\//-} failures=() filter=''
+    local before log=$RUN_LOGS/$RUN_PIECE-${2//\//-} failures=() filter='' begin=$SECONDS left
+    left=$(slow_tests "$1")
+    ((left == 0)) || {
+        result left "$2" "$left"
+        say "$RUN_PIECE: $2: $left slow tests are left to a run by hand"
+        (($(bats --count "$1") > left)) || return 0
+    }
     before=$(wc -l <"$RUN_RESULTS")
     say "$RUN_PIECE: $2"
     bats_run "$2" "$log" "$1"
     mapfile -t failures < <(tail -n "+$((before + 1))" "$RUN_RESULTS" | awk -F'\t' '$1 == "fail" { print $3 }')
+    say_now "$RUN_PIECE: $2: ${#failures[@]} failed ($((SECONDS - begin)) s)"
     if ((${#failures[@]} == 0)); then
         settled "$2" "$log" || fresh_lab "$2"
         return
@@ -66,11 +73,17 @@ bats_file() {
     settled "$2" "$log-again" || fresh_lab "$2"
 }
 
+# How many tests of FILE are not run, tagged slow: all are run but in CI.
+slow_tests() {
+    if [[ ${WATTLE_RUN_SLOW:-$([[ $RUN_CI_MODE == true ]] && echo no)} == no ]]; then bats --count --filter-tags slow "$1"; else echo 0; fi
+}
+
 # bats_run NAME LOG ARGS…: a file that hangs is ended, and what it did not run is counted as failed.
 bats_run() {
     local name=$1 log=$2
     shift 2
-    BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-300} timeout --kill-after=20 1800 bats --print-output-on-failure --tap "$@" \
+    (($(slow_tests "${*: -1}") == 0)) || set -- --filter-tags '!slow' "$@"
+    BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-300} timeout --kill-after=20 1800 bats --print-output-on-failure --timing --tap "$@" \
         </dev/null 2>&1 | tee "$log.tap" | RUN_STATE=trouble count_tap "$name" || true # what failed is counted
 }
 

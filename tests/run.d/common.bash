@@ -23,6 +23,11 @@ RUN_JOBS=-j$(nproc)
 export WATTLE_LAB=$RUN_LAB_NAME
 
 say() { printf '[%3d:%02d] %s\n' $((SECONDS / 60)) $((SECONDS % 60)) "$*"; }
+# And at once, where what is said is shown later only.
+say_now() {
+    say "$@"
+    [[ -z ${RUN_NOW-} ]] || say "$@" >&"$RUN_NOW"
+}
 
 # --- counting ----------------------------------------------------------
 result() { printf '%s\t%s\t%s\t%s\n' "$1" "$RUN_PIECE" "$2" "${3-}" >>"$RUN_RESULTS"; }
@@ -91,7 +96,7 @@ count_cunit() {
 # other lines on, and with progress those that passed, unless $2 is quiet. RUN_STATE is a command that tells in a few
 # lines what the matter is at the moment of a failure.
 count_tap() {
-    local line plan=-1 seen=0 number name prefix=${1:+$1: } in_failure=
+    local line plan=-1 seen=0 bad number name took prefix=${1:+$1: } in_failure=
     while IFS= read -r line; do
         if [[ $line =~ ^1\.\.([0-9]+) ]]; then
             plan=${BASH_REMATCH[1]}
@@ -99,9 +104,13 @@ count_tap() {
             [[ -z $in_failure ]] || state_said
             in_failure=
             seen=$((seen + 1))
-            number=${BASH_REMATCH[2]} name=${BASH_REMATCH[4]}
-            if [[ -n ${BASH_REMATCH[1]} ]]; then
-                name=${name% # timeout after *} # bats adds it; a second try goes by the name
+            bad=${BASH_REMATCH[1]} number=${BASH_REMATCH[2]} name=${BASH_REMATCH[4]} took=
+            # bats --timing adds it; a second try goes by the name
+            if [[ $name =~ ^(.*)\ in\ ([0-9]+)ms(\ \#.*)?$ ]]; then
+                name=${BASH_REMATCH[1]}${BASH_REMATCH[3]} took=" ($(((BASH_REMATCH[2] + 500) / 1000)) s)"
+            fi
+            if [[ -n $bad ]]; then
+                name=${name% # timeout after *} # bats adds it, too
                 failed "$prefix${name:-$number}"
                 in_failure=1
                 # said once: none of the file's tests ran
@@ -111,7 +120,7 @@ count_tap() {
                 skipped "$prefix${BASH_REMATCH[1]}" "${BASH_REMATCH[2]#(}"
             else
                 passed "$prefix${name:-$number}"
-                [[ ${2-} == quiet ]] || say "$RUN_PIECE: ok: $prefix$name"
+                [[ ${2-} == quiet ]] || say "$RUN_PIECE: ok: $prefix$name$took"
             fi
         else
             printf '%s\n' "$line"
@@ -224,13 +233,14 @@ beside_end() {
 }
 
 # lane NAME CMD…: a part of a piece that runs beside other parts, in the background, with a lab and counts of its own. What it prints is shown
-# as one by lanes_end, after all have ended.
+# as one by lanes_end, after all have ended; what it says with say_now, now, too.
 LANES=()
 lane() {
     local name=$RUN_PIECE-$1
     mkdir -p "$RUN_DIR/own-$name"
     : >"$RUN_DIR/results-$name"
-    RUN_RESULTS=$RUN_DIR/results-$name RUN_OWN=$RUN_DIR/own-$name WATTLE_LAB=$RUN_LAB_NAME-$1 "${@:2}" </dev/null >"$RUN_DIR/$name.out" 2>&1 &
+    RUN_RESULTS=$RUN_DIR/results-$name RUN_OWN=$RUN_DIR/own-$name WATTLE_LAB=$RUN_LAB_NAME-$1 RUN_NOW=5 "${@:2}" \
+        5>&1 </dev/null >"$RUN_DIR/$name.out" 2>&1 &
     LANES+=("$!:$name")
 }
 lanes_end() {
@@ -346,6 +356,7 @@ run_summary() {
         { if (!($2 in seen)) { seen[$2]; order[++n] = $2 } count[$2, $1]++; total[$1]++ }
         { words = sprintf("  %s: %s%s\n", $2, $3, $4 ? ": " $4 : "") }
         $1 == "skip" { skips = skips words }
+        $1 == "left" { lefts = lefts words; left += $4 }
         $1 == "flaky" { flakes = flakes words }
         $1 == "fail" && ++shown <= 20 { fails = fails words }
         END {
@@ -354,6 +365,7 @@ run_summary() {
                 printf "%-14s %8d %8d %8d %8d %8d\n", order[i], count[order[i], "pass"], count[order[i], "fail"],
                     count[order[i], "flaky"], count[order[i], "skip"], time[order[i]]
             if (skips) printf "\nskipped:\n%s", skips
+            if (lefts) printf "\n%d slow tests left to a run by hand (tests/run --help):\n%s", left, lefts
             if (flakes) printf "\nFLAKY, failed and then passed on a new lab:\n%s", flakes
             if (fails) printf "\nfailed:\n%s", fails
             if (shown > 20) printf "  and %d more\n", shown - 20

@@ -9,7 +9,7 @@ piece() {
     local slurm
     deps build test lab
     for slurm in ${WATTLE_RUN_SLURM:-native trixie}; do
-        say "$RUN_PIECE: Slurm $slurm, side by side: shown when it has ended"
+        say "$RUN_PIECE: Slurm $slurm, side by side: what it did is shown when it has ended"
         CLUSTER_TURN=others lane "$slurm" on_cluster system "$slurm"
     done
     lanes_end
