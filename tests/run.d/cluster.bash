@@ -20,6 +20,8 @@ on_cluster() {
     ((${#files[@]})) || return 0
     export WATTLE_LAB_SLURM=$slurm
     CLUSTER_UP=(up --slurm "$slurm" "$@")
+    CLUSTER_TESTS=()
+    [[ $slurm == native ]] || CLUSTER_TESTS=(--filter-tags '!native') # tests/README.md
     if step "lab up, Slurm $slurm" "$RUN_CHECKOUT/tests/lab" "${CLUSTER_UP[@]}"; then
         for file in "${files[@]}"; do
             bats_file "$file" "$slurm/$(basename "$file" .bats)" || break
@@ -71,7 +73,7 @@ bats_file() {
 bats_run() {
     local name=$1 log=$2
     shift 2
-    BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-300} timeout --kill-after=20 1800 bats --print-output-on-failure --timing --tap "$@" \
+    BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-300} timeout --kill-after=20 1800 bats --print-output-on-failure --timing --tap "${CLUSTER_TESTS[@]}" "$@" \
         </dev/null 2>&1 | tee "$log.tap" | RUN_STATE=trouble count_tap "$name" || true # what failed is counted
 }
 
