@@ -357,8 +357,6 @@ static void enter(struct wattle_run *run, const struct options *o)
 {
 	struct wattle_state *s = &run->state;
 
-	if (!run->course)
-		run->leave_by_s = 0; /* whoever has no plan meant the time limit as an end */
 	if (!(s->first_start_s > 0))
 		s->first_start_s = wattle_run_now_s();
 	s->job_id = run->job_id;

@@ -303,13 +303,32 @@ traces() {
     } 2>/dev/null | sort
 }
 
+# tree_end GROUP: ends a process group and all that descends from its leader: timeout(1) puts what it runs into groups of their own.
+tree_end() {
+    local pids pid i
+    mapfile -t pids < <(tree_of "$1")
+    kill -TERM -- "-$1" "${pids[@]}" 2>/dev/null || true
+    for ((i = 0; i < 100; i++)); do
+        kill -0 "${pids[@]}" 2>/dev/null || return 0
+        sleep 0.1
+    done
+    kill -KILL "${pids[@]}" 2>/dev/null || true
+}
+tree_of() {
+    local pid
+    for pid in $(pgrep -P "$1"); do
+        echo "$pid"
+        tree_of "$pid"
+    done
+}
+
 # Nothing may be left over, whatever happened. Runs once.
 run_cleanup() {
     local status=$? left lab group
     trap - EXIT INT TERM HUP
     RUN_PIECE=cleanup
     # Interrupted: the piece has a process group of its own.
-    for group in ${RUN_GROUP-} $RUN_BESIDE; do kill -TERM -- "-$group" 2>/dev/null || true; done
+    for group in ${RUN_GROUP-} $RUN_BESIDE; do tree_end "$group"; done
     [[ -z $RUN_BESIDE ]] || wait "$RUN_BESIDE" || true
     for lab in "/run/wattle-lab/$RUN_LAB_NAME"*; do
         [[ -e $lab ]] || continue

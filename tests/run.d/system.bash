@@ -1,9 +1,10 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# tests/system/*.bats on a real cluster, once for each Slurm version: side by side, but for the files that measure how fast programs run.
+# tests/system/*.bats on a real cluster, once for each Slurm version: side by side, and then alone what measures how fast programs run, which is
+# done on the machine's own Slurm.
 # shellcheck source=tests/run.d/cluster.bash
 . "$RUN_D/cluster.bash"
-CLUSTER_ALONE=(closed_loop slowdown sweep scaling carbon_report)
+CLUSTER_ALONE=(closed_loop)
 
 piece() {
     local slurm
@@ -13,7 +14,5 @@ piece() {
         CLUSTER_TURN=others lane "$slurm" on_cluster system "$slurm"
     done
     lanes_end
-    for slurm in ${WATTLE_RUN_SLURM:-native trixie}; do
-        CLUSTER_TURN=alone on_cluster system "$slurm"
-    done
+    [[ " ${WATTLE_RUN_SLURM:-native} " != *' native '* ]] || CLUSTER_TURN=alone on_cluster system native
 }

@@ -103,6 +103,7 @@ for job in json.load(sys.stdin)["jobs"]:
     book_has n1 "$second"
 }
 
+# bats test_tags=native
 @test "a restore that fails is owed, said once, and done by the agent when the hardware lets it" {
     local said
     sleeper n1 200
@@ -120,6 +121,7 @@ for job in json.load(sys.stdin)["jobs"]:
     agent_log n1 | grep -q 'holds its baseline .* again'
 }
 
+# bats test_tags=native
 @test "the run folder may vanish: the agent goes on" {
     lab on n1 -- sh -c 'rm -rf /run/wattle'
     sleep 0.3
@@ -129,6 +131,7 @@ for job in json.load(sys.stdin)["jobs"]:
 }
 
 # A hierarchy of its own (which the kernel forgets only if nothing in it is still dying at the umount) stands for what proctrack/cgroup makes; the lab's nodes see none of the machine's.
+# bats test_tags=native
 @test "processes that outlive their job's slurmstepds are named, and left alone" {
     local id
     lab on n1 -- pkill -KILL -x wattle-agent
@@ -145,6 +148,7 @@ for job in json.load(sys.stdin)["jobs"]:
 }
 said_left() { agent_log n1 | grep -q "job $1: .* left after its last slurmstepd died"; }
 
+# bats test_tags=native
 @test "SIGTERM ends it with 0 and leaves leases as they are; SIGHUP reads the configuration; a second one is refused" {
     lab on n1 -- pkill -KILL -x wattle-agent
     until_true 30 agent_gone n1
@@ -160,6 +164,7 @@ said_left() { agent_log n1 | grep -q "job $1: .* left after its last slurmstepd 
     is_at n1 "$(caps 70000000)"
 }
 
+# bats test_tags=native
 @test "it tells the service manager when it is ready, and when it leaves" {
     lab on n1 -- pkill -KILL -x wattle-agent
     until_true 30 agent_gone n1
@@ -172,6 +177,7 @@ said_left() { agent_log n1 | grep -q "job $1: .* left after its last slurmstepd 
     [[ $output == *$'READY=1\nSTOPPING=1\n0'* ]]
 }
 
+# bats test_tags=native
 @test "--once sweeps and leaves; wrong words are usage errors; users may not" {
     lab on n1 -- pkill -KILL -x wattle-agent
     until_true 30 agent_gone n1

@@ -189,6 +189,7 @@ sys.exit(not rows or any(r[head.index("HELD"):].split()[0] not in ("yes", "no") 
     is_true 'j["jobs"][0]["missing_nodes"] == ["n1"] and j["energy_j"] > 0 and "--no-slurm" in j["slurm"]'
 }
 
+# bats test_tags=native
 @test "report believes no forged or damaged record" {
     local id
     id=$(submit -N1 -w n2 --power=300 --wrap true)
@@ -248,6 +249,7 @@ sys.exit(not rows or any(r[head.index("HELD"):].split()[0] not in ("yes", "no") 
     at_boot n1
 }
 
+# bats test_tags=native
 @test "check takes the example configuration" {
     lab on n1 -- sh -c 'rm -f /tmp/w.conf; cat >/tmp/w.conf' <"$BATS_TEST_DIRNAME/../../conf/wattle.conf.example"
     run --separate-stderr lab on n1 -- wattle check --json --conf=/tmp/w.conf
@@ -276,6 +278,7 @@ PY
 }
 conf() { echo "rm -f /tmp/w.conf; cp /etc/wattle/wattle.conf /tmp/w.conf; $1; mount --bind /tmp/w.conf /etc/wattle/wattle.conf"; }
 
+# bats test_tags=native
 @test "check finds a broken site configuration" {
     found n1 wrong 'wattle.conf: No such file' 'mkdir -p /tmp/e; chmod 755 /tmp/e; mount --bind /tmp/e /etc/wattle'
     found n1 wrong 'w.conf:[0-9]+: unknown key|wattle.conf:[0-9]+: unknown key' "$(conf 'echo frob=1 >>/tmp/w.conf')"
@@ -302,6 +305,7 @@ conf() { echo "rm -f /tmp/w.conf; cp /etc/wattle/wattle.conf /tmp/w.conf; $1; mo
     is_true 'j["findings"] and not any("shares of them in" in f["text"] for f in j["findings"])'
 }
 
+# bats test_tags=native
 @test "check finds forecasts that are missing, stale or broken, and credentials that others can read" {
     local zone='printf "[zone DE]\nprovider = watttime\ncredentials = /tmp/cred\n" >>/tmp/w.conf; rm -f /tmp/cred'
     local lab='mkdir -p /tmp/c; rm -f /tmp/c/*; mount --bind /tmp/c /var/lib/wattle/carbon; echo '
@@ -325,6 +329,7 @@ conf() { echo "rm -f /tmp/w.conf; cp /etc/wattle/wattle.conf /tmp/w.conf; $1; mo
     found n1 warning 'as optional' 'echo "optional spank_wattle.so" >/tmp/p; mount --bind /tmp/p /etc/slurm/plugstack.conf'
 }
 
+# bats test_tags=native
 @test "check finds unsafe folders" {
     found n1 wrong '/run/wattle: owner 0, mode 0755' 'mount -t tmpfs -o mode=755 x /run/wattle'
     found n1 wrong '/var/spool/wattle: owner 0, mode 1777' 'mount -t tmpfs -o mode=1777 x /var/spool/wattle'
@@ -333,6 +338,7 @@ conf() { echo "rm -f /tmp/w.conf; cp /etc/wattle/wattle.conf /tmp/w.conf; $1; mo
     found login warning 'report_dir. is not there' "$(conf 'sed -i "s,^.site.*,[site]\nreport_dir = /var/spool/nowhere," /tmp/w.conf')"
 }
 
+# bats test_tags=native
 @test "check says what a node's hardware can't" {
     found n1 wrong 'package' 'mount -t tmpfs x /sys/class/powercap'
     lab fault n1 '* * * missing'
@@ -352,6 +358,7 @@ conf() { echo "rm -f /tmp/w.conf; cp /etc/wattle/wattle.conf /tmp/w.conf; $1; mo
     at_boot n1
 }
 
+# bats test_tags=native
 @test "check tries no limit while a lease lives" {
     sleeper n1 200
     lab fault n1 write package-1 'constraint_0_power_limit_uw' EACCES
@@ -360,6 +367,7 @@ conf() { echo "rm -f /tmp/w.conf; cp /etc/wattle/wattle.conf /tmp/w.conf; $1; mo
     is_at n1 "$(caps 70000000)"
 }
 
+# bats test_tags=native
 @test "check finds owed limits, and a dead agent" {
     sleeper n1 200
     lab fault n1 write package-1 'constraint_*_power_limit_uw' EIO

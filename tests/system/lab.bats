@@ -61,6 +61,7 @@ other_checkout() {
     [[ $output == *"no user 'carol'"* ]]
 }
 
+# bats test_tags=native
 @test "a wrong command line is refused with status 2" {
     run -2 lab
     run -2 lab frobnicate
@@ -149,6 +150,7 @@ zone=/sys/class/powercap/intel-rapl:0/constraint_0_power_limit_uw
     lab fault n2 clear
 }
 
+# bats test_tags=native
 @test "another checkout neither uses nor ends this lab" {
     other_checkout
     for words in "up" "down" "run -- true" "node n1 reboot" "restart ctl"; do
@@ -159,6 +161,7 @@ zone=/sys/class/powercap/intel-rapl:0/constraint_0_power_limit_uw
     lab on n1 -- true
 }
 
+# bats test_tags=native
 @test "down leaves nothing behind, also when pieces were killed, and can be repeated" {
     small_lab
     [[ -n $(traces_of "$MINE") ]]
@@ -176,6 +179,7 @@ zone=/sys/class/powercap/intel-rapl:0/constraint_0_power_limit_uw
     mine down
 }
 
+# bats test_tags=native
 @test "a lab whose own init was killed is ended by down, and replaced by up" {
     small_lab
     kill -KILL "$(cat "/run/wattle-lab/$MINE/room.pid")"
@@ -188,6 +192,7 @@ zone=/sys/class/powercap/intel-rapl:0/constraint_0_power_limit_uw
     [[ -z $(traces_of "$MINE") ]]
 }
 
+# bats test_tags=native
 @test "an up that fails says why, with the log, and leaves nothing behind" {
     echo "NoSuchKey=1" >"$BATS_TEST_TMPDIR/bad.conf"
     run -1 mine up --nodes 1 --no-wattle --slurm-conf "$BATS_TEST_TMPDIR/bad.conf"
@@ -195,6 +200,7 @@ zone=/sys/class/powercap/intel-rapl:0/constraint_0_power_limit_uw
     [[ -z $(traces_of "$MINE") ]]
 }
 
+# bats test_tags=native
 @test "an up that is killed half way is cleaned up by down" {
     local pid
     mine up --nodes 1 --no-wattle 3>&- &

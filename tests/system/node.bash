@@ -44,15 +44,26 @@ agent_start() {
 }
 agent_log() { lab on "$1" -- cat /var/log/slurm/wattle-agent.log; }
 
+# on_each CMD…: CMD n1, CMD n2 and so on, at once; fails if one does
+on_each() {
+    local node pid pids=() status=0
+    for node in n1 n2 n3 n4; do
+        "$@" "$node" 3>&- &
+        pids+=("$!")
+    done
+    for pid in "${pids[@]}"; do wait "$pid" || status=1; done
+    return "$status"
+}
+
 clean_up() {
-    local node
-    for node in n1 n2 n3 n4; do lab fault "$node" clear; done
-    lab on ctl -- scancel --user=alice
-    lab on ctl -- scancel --user=bob
-    for node in n1 n2 n3 n4; do lab node "$node" kill-stepd; done
+    on_each no_fault
+    lab on ctl -- sh -c 'scancel --user=alice; scancel --user=bob'
+    on_each no_stepd
     wait_idle
     # shellcheck disable=SC2016
     lab on ctl -- sh -c 'for n in $(sinfo -h -N -t drain -o %N | sort -u); do scontrol update nodename=$n state=resume; done'
-    for node in n1 n2 n3 n4; do agent_start "$node"; done
-    [[ -z ${NODE_DIR-} ]] || for node in n1 n2 n3 n4; do until_true 2 at_boot "$node"; done
+    on_each agent_start
+    [[ -z ${NODE_DIR-} ]] || on_each until_true 2 at_boot
 }
+no_fault() { lab fault "$1" clear; }
+no_stepd() { lab node "$1" kill-stepd; }

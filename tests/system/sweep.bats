@@ -136,6 +136,7 @@ signal() { lab run -- pkill "-$1" -u alice -x wattle; }
     until_true 20 has_jobs "${SEED}4" 6
 }
 
+# bats test_tags=native
 @test "a node that takes no cap, or another one: not measured, and said" {
     local node=n2
     lab fault $node 'write package-0 constraint_*_power_limit_uw EACCES'
@@ -162,6 +163,7 @@ signal() { lab run -- pkill "-$1" -u alice -x wattle; }
     until_true 20 has_jobs "${SEED}7" 4
 }
 
+# bats test_tags=native
 @test "a cap under full power as the highest: said" {
     run -0 --separate-stderr sweep --caps 160..340/4 --repeat 1 "${FOM[@]}" --dir eight --form quadratic -- -N1 -w n3 app.sh
     [[ $stderr == *"the highest cap of the sweep, 340 W, is under the node's maximum, 400 W"* ]]
@@ -172,6 +174,7 @@ PROFILE='awk "BEGIN { print \"cap_w,time_s,energy_j\"; for (i = 0; i < 24; i++) 
     print p \",\" 3 * (1 + 0.3 * w) * (1 + 0.07 * (i % 3 - 1)) \",\" 900 } }" >sleep.csv && wattle profile fit sleep.csv -o sleep.json'
 nap() { as alice sbatch --parsable -N1 --exclusive -o /dev/null "${@:2}" --wrap "sleep $1" 2>/dev/null; }
 
+# bats test_tags=native
 @test "report: predicted and measured; refit: a job joins the profile, an outlier is flagged, nothing shifts unasked" {
     local good odd base before
     run -0 as alice sh -c "cd sweeps && $PROFILE"
