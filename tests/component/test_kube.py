@@ -204,7 +204,11 @@ class Requests(Base):
     def test_event_said_again_is_counted(self):
         self.server.kind("/api/v1/events", "Event")
         for _ in range(2):
+            asked = len(self.server.requests())
             lines = Lines(self.kubeconfig, "event", "it went well")
+            end = time.monotonic() + PATIENCE_S
+            while len(self.server.requests()) == asked and time.monotonic() < end:
+                time.sleep(0.1)
             time.sleep(1.5)
             self.assertEqual(lines.end(), 0)
         events = self.server.of("/api/v1/events", "ns")
