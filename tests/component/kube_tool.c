@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The client of the Kubernetes API on a command line, for tests.
  *   kube_tool KUBECONFIG watch PATH [SILENT_S [FIELD_SELECTOR]]    what the owner of a watch is told, a line each
- *   kube_tool KUBECONFIG send METHOD PATH [TYPE BODY]    "STATUS WHY", then the body
+ *   kube_tool KUBECONFIG send METHOD PATH [TYPE BODY]    "STATUS WHY", then the body; hasty in place of send waits 2 s for an answer
  *   kube_tool KUBECONFIG flood N PATH                     N GETs at once: how many were answered 200
  *   kube_tool KUBECONFIG lease NAMESPACE/NAME IDENTITY    SIGTERM releases it
  *   kube_tool KUBECONFIG conf                             what was understood */
@@ -164,7 +164,7 @@ int main(int argc, char **argv)
 			wattle_kube_event(kube, "kube_tool", &(struct wattle_kube_ref){ "v1", "Pod", "ns", "pod", "uid" }, false, "Tested", argv[3]);
 	} else if (!wattle_kube_send(kube,
 				     &(struct wattle_kube_call){ .method = argv[3], .path = argv[4], .content_type = argc > 5 ? argv[5] : NULL,
-								 .body = argc > 6 ? argv[6] : NULL, .timeout_s = 2 },
+								 .body = argc > 6 ? argv[6] : NULL, .timeout_s = strcmp(argv[2], "hasty") == 0 ? 2 : 30 },
 				     on_done, NULL)) {
 		printf("refused\n");
 		return 1;

@@ -100,8 +100,8 @@ current-context: x
         self.addCleanup(lambda: self.assertEqual(lines.end(), 0))
         return lines
 
-    def send(self, *args, kubeconfig=None):
-        done = subprocess.run([TOOL, kubeconfig or self.kubeconfig, "send", *args], capture_output=True, text=True, check=False, timeout=PATIENCE_S)
+    def send(self, *args, kubeconfig=None, how="send"):
+        done = subprocess.run([TOOL, kubeconfig or self.kubeconfig, how, *args], capture_output=True, text=True, check=False, timeout=PATIENCE_S)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         status, _, why = done.stdout.splitlines()[0].partition(" ")
         return int(status), why, done.stdout.splitlines()[1:]
@@ -166,7 +166,8 @@ class Requests(Base):
     def test_slow(self):
         self.server.put(THINGS, "a")
         self.server.fault("GET", times=1, delay=4)  # the tool waits 2 s
-        self.assertEqual(self.send("GET", THINGS + "/a")[0], 200)
+        self.assertEqual(self.send("GET", THINGS + "/a", how="hasty")[0], 200)
+        self.assertGreater(len(self.server.requests("GET")), 1)
 
     def test_too_large(self):
         self.server.fault("GET", times=9, raw=b'{"a":"' + b"x" * (33 << 20) + b'"}')
@@ -203,7 +204,11 @@ class Requests(Base):
     def test_event_said_again_is_counted(self):
         self.server.kind("/api/v1/events", "Event")
         for _ in range(2):
+            asked = len(self.server.requests())
             lines = Lines(self.kubeconfig, "event", "it went well")
+            end = time.monotonic() + PATIENCE_S
+            while len(self.server.requests()) == asked and time.monotonic() < end:
+                time.sleep(0.1)
             time.sleep(1.5)
             self.assertEqual(lines.end(), 0)
         events = self.server.of("/api/v1/events", "ns")
