@@ -7,9 +7,10 @@
 
 CLUSTER_AGAIN=6 # with more failures in a file it is not the machine's fault
 
-# on_cluster FOLDER SLURM [up option …]: the bats files of tests/FOLDER on a lab with that Slurm.
+# on_cluster FOLDER SLURM [up option …]: the bats files of tests/FOLDER on a lab with that Slurm. CLUSTER_IS says what lab that
+# is, where there are several with it.
 on_cluster() {
-    local folder=$1 slurm=$2 file files=()
+    local folder=$1 slurm=$2 file files=() lab=${CLUSTER_IS:-Slurm $2}
     shift 2
     mapfile -t files < <(compgen -G "$RUN_CHECKOUT/tests/$folder/${WATTLE_RUN_FILES:-*}.bats" | sort)
     ((${#files[@]})) || {
@@ -20,13 +21,13 @@ on_cluster() {
     ((${#files[@]})) || return 0
     export WATTLE_LAB_SLURM=$slurm
     CLUSTER_UP=(up --slurm "$slurm" "$@")
-    if step "lab up, Slurm $slurm" "$RUN_CHECKOUT/tests/lab" "${CLUSTER_UP[@]}"; then
+    if step "lab up, $lab" "$RUN_CHECKOUT/tests/lab" "${CLUSTER_UP[@]}"; then
         for file in "${files[@]}"; do
             bats_file "$file" "$slurm/$(basename "$file" .bats)" || break
         done
-        step "lab down, Slurm $slurm" "$RUN_CHECKOUT/tests/lab" down || true
+        step "lab down, $lab" "$RUN_CHECKOUT/tests/lab" down || true
     fi
-    step "nothing left of the lab, Slurm $slurm" no_traces || true
+    step "nothing left of the lab, $lab" no_traces || true
 }
 
 # With CLUSTER_ALONE, names of files that must not run beside anything, and CLUSTER_TURN: those, or the others.
@@ -73,10 +74,10 @@ bats_file() {
     settled "$2" "$log-again" || fresh_lab "$2"
 }
 
-# How many tests of FILE are not run, tagged slow: all are run but in CI.
-slow_tests() {
-    if [[ ${WATTLE_RUN_SLOW:-$([[ $RUN_CI_MODE == true ]] && echo no)} == no ]]; then bats --count --filter-tags slow "$1"; else echo 0; fi
-}
+# Are slow tests left out? All are run but in CI.
+slow_left() { [[ ${WATTLE_RUN_SLOW:-$([[ $RUN_CI_MODE == true ]] && echo no)} == no ]]; }
+# How many tests of FILE are left out.
+slow_tests() { if slow_left; then bats --count --filter-tags slow "$1"; else echo 0; fi; }
 
 # bats_run NAME LOG ARGS…: a file that hangs is ended, and what it did not run is counted as failed.
 bats_run() {
