@@ -53,7 +53,7 @@ no_workers() { [[ -z $(workers_watts "$1") ]]; }
 }
 
 @test "a request that can't be had is refused: no watts, no pods, an Event that says why" {
-    power_job cheap 2 true power=10W
+    power_job cheap 2 'sleep 600' power=10W
     until_true 30 decided cheap
     [[ $(said_of cheap decision) == 'wattle: refused: '*100* ]]
     [[ -z $(watts_of cheap) ]]
