@@ -7,9 +7,10 @@
 
 CLUSTER_AGAIN=6 # with more failures in a file it is not the machine's fault
 
-# on_cluster FOLDER SLURM [up option …]: the bats files of tests/FOLDER on a lab with that Slurm.
+# on_cluster FOLDER SLURM [up option …]: the bats files of tests/FOLDER on a lab with that Slurm. CLUSTER_IS says what lab that
+# is, where there are several with it.
 on_cluster() {
-    local folder=$1 slurm=$2 file files=()
+    local folder=$1 slurm=$2 file files=() lab=${CLUSTER_IS:-Slurm $2}
     shift 2
     mapfile -t files < <(compgen -G "$RUN_CHECKOUT/tests/$folder/${WATTLE_RUN_FILES:-*}.bats" | sort)
     ((${#files[@]})) || {
@@ -22,13 +23,13 @@ on_cluster() {
     CLUSTER_UP=(up --slurm "$slurm" "$@")
     CLUSTER_TAGS=()
     [[ $slurm == native ]] || CLUSTER_TAGS=('!native') # tests/README.md
-    if step "lab up, Slurm $slurm" "$RUN_CHECKOUT/tests/lab" "${CLUSTER_UP[@]}"; then
+    if step "lab up, $lab" "$RUN_CHECKOUT/tests/lab" "${CLUSTER_UP[@]}"; then
         for file in "${files[@]}"; do
             bats_file "$file" "$slurm/$(basename "$file" .bats)" || break
         done
-        step "lab down, Slurm $slurm" "$RUN_CHECKOUT/tests/lab" down || true
+        step "lab down, $lab" "$RUN_CHECKOUT/tests/lab" down || true
     fi
-    step "nothing left of the lab, Slurm $slurm" no_traces || true
+    step "nothing left of the lab, $lab" no_traces || true
 }
 
 # With CLUSTER_ALONE, names of files that must not run beside anything, and CLUSTER_TURN: those, or the others.
@@ -75,17 +76,17 @@ bats_file() {
     settled "$2" "$log-again" || fresh_lab "$2"
 }
 
-# Those tagged slow are left out in CI.
-run_slow() { [[ ${WATTLE_RUN_SLOW:-$([[ $RUN_CI_MODE == true ]] && echo no)} != no ]]; }
-# How many tests of FILE that leaves out.
-slow_tests() { if run_slow; then echo 0; else bats --count --filter-tags slow "$1"; fi; }
+# Are slow tests left out? All are run but in CI.
+slow_left() { [[ ${WATTLE_RUN_SLOW:-$([[ $RUN_CI_MODE == true ]] && echo no)} == no ]]; }
+# How many tests of FILE are left out.
+slow_tests() { if slow_left; then bats --count --filter-tags slow "$1"; else echo 0; fi; }
 
 # bats_run NAME LOG ARGS…: a file that hangs is ended, and what it did not run is counted as failed.
 bats_run() {
     local name=$1 log=$2
     shift 2
     local tags=("${CLUSTER_TAGS[@]}")
-    run_slow || tags+=('!slow')
+    ! slow_left || tags+=('!slow')
     ((${#tags[@]} == 0)) || set -- --filter-tags "$(IFS=, && echo "${tags[*]}")" "$@"
     BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-300} timeout --kill-after=20 1800 bats --print-output-on-failure --timing --tap "$@" \
         </dev/null 2>&1 | tee "$log.tap" | RUN_STATE=trouble count_tap "$name" || true # what failed is counted
