@@ -36,8 +36,9 @@ static void make_resizable(job_desc_msg_t *job_desc, uint32_t nodes)
 		job_desc->requeue = 1;
 	if (job_desc->open_mode == 0)
 		job_desc->open_mode = OPEN_MODE_APPEND;
-	/* Slurm ends a requeued job whose whole time limit would pass its deadline, but for one that may be given less */
-	if (job_desc->deadline > 0 && job_desc->time_min == NO_VAL)
+	/* Slurm ends a requeued job whose whole time limit would pass its deadline, but for one that may be given less. Backfill then does give
+	 * less, which costs a script that makes no checkpoint ahead of its time limit all it did. */
+	if (job_desc->deadline > 0 && job_desc->time_min == NO_VAL && job_desc->script && strstr(job_desc->script, "wattlerun"))
 		job_desc->time_min = 1;
 }
 

@@ -60,6 +60,8 @@ int wattle_resize_size(const struct wattle_handover *asked, const struct wattle_
 		size.nodes = min;
 	if (size.nodes > max)
 		size.nodes = max;
+	if (size.nodes < 1 || cpus > UINT32_MAX / size.nodes)
+		return -EINVAL;
 	size.cpus = size.nodes * cpus;
 	size.tasks = size.nodes * (cpus > per_task ? cpus / per_task : 1);
 	if (job->deadline_s && job->time_limit_s && begin_s + job->time_limit_s > job->deadline_s) {

@@ -42,6 +42,13 @@ bool wattle_resize_asked(const char *comment, struct wattle_held *held)
 	return wattle_handover_parse(comment, &held->asked) && held->restarts == held->asked.run + 1;
 }
 
+static bool is_held(const struct wattle_held *held)
+{
+	struct wattle_job now;
+
+	return wattle_job_ask(held->job_id, &now, NULL) == 0 && now.restarts == held->restarts && wattle_resize_may(&now);
+}
+
 /* The jobs that are held with a request in their comment: their number, or negative. */
 static int look(struct wattle_held *held)
 {
@@ -63,20 +70,13 @@ static int look(struct wattle_held *held)
 			*rest++ = '\0';
 		for (len = strlen(line); len > 0 && line[len - 1] == ' '; len--)
 			line[len - 1] = '\0';
-		/* what it asks for is asked of that job alone */
-		if (wattle_resize_line(line, &held[n]) && wattle_job_comment(held[n].job_id, comment, sizeof(comment), NULL) == 0 &&
+		/* one that still completes has its helper; and what it asks for is asked of that job alone */
+		if (wattle_resize_line(line, &held[n]) && is_held(&held[n]) && wattle_job_comment(held[n].job_id, comment, sizeof(comment), NULL) == 0 &&
 		    wattle_resize_asked(comment, &held[n]))
 			n++;
 	}
 	free(answer.text);
 	return n;
-}
-
-static bool is_held(const struct wattle_held *held)
-{
-	struct wattle_job now;
-
-	return wattle_job_ask(held->job_id, &now, NULL) == 0 && now.restarts == held->restarts && wattle_resize_may(&now);
 }
 
 static void let_go(const struct wattle_held *held)

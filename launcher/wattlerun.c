@@ -289,8 +289,7 @@ static void look_at_slurm(struct wattle_run *run, int tries)
 		snprintf(run->why_not, sizeof(run->why_not), "this cluster's EpilogSlurmctld is not wattle-resize");
 	else {
 		run->can_resize = true;
-		if (run->course)
-			run->leave_by_s = leave_by(&job, run->grace_s);
+		run->leave_by_s = leave_by(&job, run->grace_s);
 	}
 }
 
@@ -361,6 +360,9 @@ static void enter(struct wattle_run *run, const struct options *o)
 	if (!(s->first_start_s > 0))
 		s->first_start_s = wattle_run_now_s();
 	s->job_id = run->job_id;
+	/* without a plan the time limit is the user's word */
+	if (!run->course)
+		run->leave_by_s = 0;
 	if (o->tasks_per_node)
 		s->tasks_per_node = o->tasks_per_node;
 	if (!s->tasks_per_node)

@@ -17,7 +17,10 @@ AC_DEFUN([WATTLE_BUILD_MODES], [
   AC_ARG_ENABLE([fuzzing], [AS_HELP_STRING([--enable-fuzzing], [build the libFuzzer harnesses (needs clang)])])
   AC_ARG_ENABLE([fault-points], [AS_HELP_STRING([--enable-fault-points],
     [build with points at which a test may kill the process; never for production])])
+  # ASan's runtime is a shared library.
+  AC_SUBST([STATIC_LDFLAGS], [-all-static])
   AS_IF([test "x$enable_sanitizers" = xyes], [
+    STATIC_LDFLAGS=
     WATTLE_CFLAGS="$WATTLE_CFLAGS -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g"
     WATTLE_LDFLAGS="$WATTLE_LDFLAGS -fsanitize=address,undefined"
     wattle_modes="$wattle_modes sanitizers"],

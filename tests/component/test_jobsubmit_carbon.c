@@ -292,8 +292,20 @@ static void test_scale(void)
 	s.desc.deadline = now + 7 * 3600 - 60;
 	submit(&s);
 	CHECK_HOLDS(s.message, "for wattlerun");
-	CHECK_INT(s.desc.time_min, 1);
+	CHECK_INT(s.desc.time_min, NO_VAL); /* not one that would lose what it did */
 	end(&s);
+
+	for (uint32_t least = 0; least < 2; least++) {
+		begin(&s, "scale");
+		slurm_xfree((void **) &s.desc.script);
+		s.desc.script = stub_string("#!/bin/sh\nwattlerun ./nbody\n");
+		s.desc.time_limit = 150;
+		s.desc.time_min = least ? 100 : NO_VAL;
+		s.desc.deadline = now + 7 * 3600 - 60;
+		submit(&s);
+		CHECK_INT(s.desc.time_min, least ? 100 : 1);
+		end(&s);
+	}
 
 	put_evening();
 	begin(&s, "scale"); /* salloc */

@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from kube_server import Server  # noqa: E402
@@ -17,6 +18,7 @@ from kube_server import Server  # noqa: E402
 TOOL = os.path.join(os.getcwd(), "tests/component/kube_tool")
 THINGS = "/apis/x.io/v1/things"
 PATIENCE_S = 60
+AT_ONCE = 12  # each test has a server of its own, and most of its time is spent waiting
 
 
 class Lines:
@@ -490,5 +492,35 @@ class Lease(Base):
         self.assertNotIn("follows", " ".join(one.seen))
 
 
+def one_by_one(suite):
+    for test in suite:
+        if isinstance(test, unittest.TestSuite):
+            yield from one_by_one(test)
+        else:
+            yield test
+
+
+def run(test):
+    result = unittest.TestResult()
+    begin = time.monotonic()
+    test.run(result)
+    return test, result, time.monotonic() - begin
+
+
+def main():
+    """usage: test_kube.py [CLASS | CLASS.test_NAME ...]: these, or all of them."""
+    module = sys.modules["__main__"]
+    load = unittest.defaultTestLoader
+    tests = list(one_by_one(load.loadTestsFromNames(sys.argv[1:], module) if sys.argv[1:] else load.loadTestsFromModule(module)))
+    good = 0
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for test, result, seconds in pool.map(run, tests):
+            ok = result.wasSuccessful() and result.testsRun == 1 and not result.skipped
+            good += ok
+            print(f"{'ok' if ok else 'FAILED'} {test.id()} ({seconds:.1f} s)", *(text for _, text in result.errors + result.failures), sep="\n", flush=True)
+    print(f"{good} of {len(tests)} passed")
+    return 0 if tests and good == len(tests) else 1
+
+
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    sys.exit(main())

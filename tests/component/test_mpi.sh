@@ -24,7 +24,7 @@ fail() {
 # ranks N ARG…: the program; each rank leaves its process id in pid.RANK
 ranks() {
     # shellcheck disable=SC2016
-    timeout 120 mpirun --oversubscribe -np "$1" sh -c 'echo $$ >pid.$OMPI_COMM_WORLD_RANK; exec "$0" "$@"' \
+    timeout 900 mpirun --oversubscribe -np "$1" sh -c 'echo $$ >pid.$OMPI_COMM_WORLD_RANK; exec "$0" "$@"' \
         "$build/tests/component/stencil" "${@:2}" >out 2>err
 }
 checksum() { grep -o 'checksum=[0-9a-f]*' out; }

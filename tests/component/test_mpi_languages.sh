@@ -27,7 +27,7 @@ fail() {
     exit 1
 }
 # shellcheck disable=SC2016
-ranks() { timeout 120 mpirun --oversubscribe -np 2 sh -c 'echo $$ >pid.$OMPI_COMM_WORLD_RANK; exec "$0" "$@"' "$@" >out 2>&1; }
+ranks() { timeout 900 mpirun --oversubscribe -np 2 sh -c 'echo $$ >pid.$OMPI_COMM_WORLD_RANK; exec "$0" "$@"' "$@" >out 2>&1; }
 field() { sed -n "s/.*\"$1\":\([0-9.]*\).*/\1/p" measured; }
 begun() { [[ -s pid.1 ]] && grep -q ' calls=[1-9]' status; }
 

@@ -96,6 +96,7 @@ no_workers() { [[ -z $(workers_watts "$1") ]]; }
     until_true 120 has_ended green
 }
 
+# bats test_tags=slow
 @test "a user who starts a waiting job himself is respected" {
     forecast 600
     power_job hasty 1 'sleep 300' power=200W carbon=start carbon-within=1h work=1m
@@ -195,6 +196,7 @@ config_good() { [[ $(bridge_metric config_good) == "$1" ]]; }
     until_true 90 decided after3
 }
 
+# bats test_tags=slow
 @test "frozen for longer than its lease, it writes nothing until it leads again" {
     lab on kctl -- pkill -STOP -x wattle-bridge
     sleep 20

@@ -149,6 +149,7 @@ sweep_and_fit() {
     [[ $output == *"mpijob/none: "*"no namespace has records of it"* ]]
 }
 
+# bats test_tags=slow
 @test "an MPIJob is swept and fitted; wattle.hpc/slowdown of 10% makes it 10% slower: $PAIRS pairs in turn" {
     local pair idle0 all0 idle1 all1 idle_pct spoilt=0 good=0 full_s full_j capped_s capped_j rows=''
     read -r idle0 all0 < <(jiffies)

@@ -179,6 +179,7 @@ YAML
     mine down
 }
 
+# bats test_tags=slow
 @test "down leaves no process, mount, cgroup or network behind, pods running or not" {
     mine up --k8s-only=1 --no-wattle
     mine kubectl run hold --image wattle.lab/busybox:latest --image-pull-policy Never --restart Never -- sleep 4712

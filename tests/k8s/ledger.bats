@@ -49,6 +49,7 @@ teardown_file() {
     kubectl delete workloads,mpijobs --all --wait=false
     kubectl delete localqueue ledger --wait=false
     kubectl delete clusterqueue ledger --wait=false
+    kubectl delete resourceflavor ledger --wait=false
     lab node kctl start-bridge
     wait_idle
 }
@@ -112,6 +113,7 @@ asks() {
     kubectl delete mpijobs --all
 }
 
+# bats test_tags=slow
 @test "killed at any moment, ten times, with demand on both sides: the sum holds at every look" {
     local round
     # run by itself, too: begins from a split that holds

@@ -12,8 +12,8 @@ lab_settle() {
     need_lab
     # shellcheck source=/dev/null
     . "$LAB_DIR/options"
-    local i
-    for ((i = 0; i < 60; i++)); do
+    local end=$((SECONDS + 90))
+    while ((SECONDS < end)); do
         slurm_settled && k8s_is_settled && good_compare >/dev/null && return
         sleep 1
     done

@@ -151,6 +151,8 @@ teardown() {
     lab on ctl -- slurmctld
     until_true 60 lab on ctl -- squeue -h
     open_gate runs pauses completes due
+    # an srun whose slurmctld was killed before it gave it a step waits two minutes for a word of it
+    until_true 200 job_gone "$(id due)"
     for name in runs pauses completes due; do ends $name COMPLETED; done
     for name in runs pauses completes; do did $name 1; done
     never_said due 'no answer'

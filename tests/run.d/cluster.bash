@@ -20,8 +20,8 @@ on_cluster() {
     ((${#files[@]})) || return 0
     export WATTLE_LAB_SLURM=$slurm
     CLUSTER_UP=(up --slurm "$slurm" "$@")
-    CLUSTER_TESTS=()
-    [[ $slurm == native ]] || CLUSTER_TESTS=(--filter-tags '!native') # tests/README.md
+    CLUSTER_TAGS=()
+    [[ $slurm == native ]] || CLUSTER_TAGS=('!native') # tests/README.md
     if step "lab up, Slurm $slurm" "$RUN_CHECKOUT/tests/lab" "${CLUSTER_UP[@]}"; then
         for file in "${files[@]}"; do
             bats_file "$file" "$slurm/$(basename "$file" .bats)" || break
@@ -41,7 +41,13 @@ in_turn() {
 
 # bats_file FILE NAME: the file's tests, and once more those that failed. Fails if there is no lab any more.
 bats_file() {
-    local before log=$RUN_LOGS/$RUN_PIECE-${2//\//-} failures=() filter='' begin=$SECONDS
+    local before log=$RUN_LOGS/$RUN_PIECE-${2//\//-} failures=() filter='' begin=$SECONDS left
+    left=$(slow_tests "$1")
+    ((left == 0)) || {
+        result left "$2" "$left"
+        say "$RUN_PIECE: $2: $left slow tests are left to a run by hand"
+        (($(bats --count "$1") > left)) || return 0
+    }
     before=$(wc -l <"$RUN_RESULTS")
     say "$RUN_PIECE: $2"
     bats_run "$2" "$log" "$1"
@@ -69,11 +75,19 @@ bats_file() {
     settled "$2" "$log-again" || fresh_lab "$2"
 }
 
+# Those tagged slow are left out in CI.
+run_slow() { [[ ${WATTLE_RUN_SLOW:-$([[ $RUN_CI_MODE == true ]] && echo no)} != no ]]; }
+# How many tests of FILE that leaves out.
+slow_tests() { if run_slow; then echo 0; else bats --count --filter-tags slow "$1"; fi; }
+
 # bats_run NAME LOG ARGS…: a file that hangs is ended, and what it did not run is counted as failed.
 bats_run() {
     local name=$1 log=$2
     shift 2
-    BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-300} timeout --kill-after=20 1800 bats --print-output-on-failure --timing --tap "${CLUSTER_TESTS[@]}" "$@" \
+    local tags=("${CLUSTER_TAGS[@]}")
+    run_slow || tags+=('!slow')
+    ((${#tags[@]} == 0)) || set -- --filter-tags "$(IFS=, && echo "${tags[*]}")" "$@"
+    BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-300} timeout --kill-after=20 1800 bats --print-output-on-failure --timing --tap "$@" \
         </dev/null 2>&1 | tee "$log.tap" | RUN_STATE=trouble count_tap "$name" || true # what failed is counted
 }
 

@@ -375,6 +375,7 @@ run_summary() {
         { if (!($2 in seen)) { seen[$2]; order[++n] = $2 } count[$2, $1]++; total[$1]++ }
         { words = sprintf("  %s: %s%s\n", $2, $3, $4 ? ": " $4 : "") }
         $1 == "skip" { skips = skips words }
+        $1 == "left" { lefts = lefts words; left += $4 }
         $1 == "flaky" { flakes = flakes words }
         $1 == "fail" && ++shown <= 20 { fails = fails words }
         END {
@@ -383,6 +384,7 @@ run_summary() {
                 printf "%-14s %8d %8d %8d %8d %8d\n", order[i], count[order[i], "pass"], count[order[i], "fail"],
                     count[order[i], "flaky"], count[order[i], "skip"], time[order[i]]
             if (skips) printf "\nskipped:\n%s", skips
+            if (lefts) printf "\n%d slow tests left to a run by hand (tests/run --help):\n%s", left, lefts
             if (flakes) printf "\nFLAKY, failed and then passed on a new lab:\n%s", flakes
             if (fails) printf "\nfailed:\n%s", fails
             if (shown > 20) printf "  and %d more\n", shown - 20

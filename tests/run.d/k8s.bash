@@ -7,5 +7,5 @@
 piece() {
     deps build test lab
     step "Kubernetes is built" "$RUN_CHECKOUT/tests/lab.d/k8s/build" || return 0
-    on_cluster k8s native --k8s
+    on_cluster k8s native --k8s --nodes 2
 }

@@ -3,9 +3,12 @@
 #include <fcntl.h>
 #include <math.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "course.h"
@@ -20,6 +23,7 @@
 #include "state.h"
 #include "status.h"
 #include "resize_sweep.h"
+#include "step.h"
 #include "verdict.h"
 
 /* --- plans ------------------------------------------------------------------------------------------------------------------ */
@@ -765,6 +769,60 @@ static void test_holder(void)
 	CHECK_INT(wattle_holder_find(), 0);
 }
 
+/* An srun that is a script of this test's. */
+static void put_srun(const char *folder, const char *script)
+{
+	char path[300];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/srun", folder);
+	f = fopen(path, "w");
+	fprintf(f, "#!/bin/sh\n%s\n", script);
+	fclose(f);
+	chmod(path, 0755);
+}
+
+static void test_capper(void)
+{
+	char folder[] = "/tmp/test_launcher.XXXXXX", path[4096], *old = strdup(getenv("PATH"));
+	struct wattle_err err = WATTLE_ERR_INIT;
+	struct wattle_capper capper;
+	sigset_t set;
+	pid_t step;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s:%s", folder, old);
+	setenv("PATH", path, 1);
+	put_srun(folder, "echo +; echo +; exec cat >/dev/null");
+	CHECK_INT(wattle_capper_start(2, 100, 30, 0, &capper, &err), 0);
+	CHECK_INT(waitpid(capper.pid, NULL, WNOHANG), 0);
+	wattle_capper_stop(&capper);
+	CHECK_INT(capper.fd, -1);
+	CHECK_INT(waitpid(capper.pid, NULL, WNOHANG), -1);
+
+	/* it does not start: until there is no time, the program's step has ended, or we are to end */
+	put_srun(folder, "exec sleep 1000");
+	CHECK_INT(wattle_capper_start(1, 100, 0.3, 0, &capper, &err), -ETIMEDOUT);
+	CHECK_INT(capper.fd, -1);
+	step = fork();
+	if (step == 0)
+		_exit(0);
+	CHECK_INT(wattle_capper_start(1, 100, 20, step, &capper, &err), -EINTR);
+	CHECK_INT(waitpid(step, NULL, 0), step);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	kill(getpid(), SIGTERM);
+	CHECK_INT(wattle_capper_start(1, 100, 20, 0, &capper, &err), -EINTR);
+	CHECK_INT(sigtimedwait(&set, NULL, &(struct timespec) { 0, 0 }), SIGTERM);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	setenv("PATH", old, 1);
+	free(old);
+	snprintf(path, sizeof(path), "%s/srun", folder);
+	unlink(path);
+	rmdir(folder);
+}
+
 static void test_status(void)
 {
 	struct wattle_status s = { UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT32_MAX, UINT32_MAX, INT64_MAX, INT64_MAX }, back = { 0 };
@@ -869,6 +927,7 @@ static const struct test tests[] = {
 	{ "what came of a step", test_judge },
 	{ "what must not go on for ever", test_judge_loops },
 	{ "what a killed slurmstepd leaves behind", test_holder },
+	{ "a cap's step that does not start", test_capper },
 	{ "the status file's line", test_status },
 	{ "state from run to run", test_state },
 	{ "speed by size", test_rates },
