@@ -32,6 +32,8 @@ fault_taken() {
     for ((i = 0; i < 200; i++)); do
         sleep 0.05
         grep -q "^node .* faults=$lines bad_fault_lines=0" "$1/state" && return
+        # not what it said of the lines before
+        ((i < 20)) || ! grep -q '^node .* bad_fault_lines=[1-9]' "$1/state" || return 1
     done
     return 1
 }

@@ -383,12 +383,17 @@ CONF
     # each that was taken is charged, at least for the nodes that it must have (NumNodes is scontrol's own reckoning)
     run lab on ctl -- sh -c 'scontrol show job -o | grep -a "JobName=raw " | grep -a "JobState=PENDING"'
     [[ ${#lines[@]} == "$taken" ]]
-    wrong=$(for line in "${lines[@]}"; do
-        watts=$(grep -ao 'AdminComment=wattle: [0-9]*' <<<"$line" | grep -o '[0-9]*$') || true
-        nodes=$(grep -aoE ' (Req)?TRES=[^ ]*node=[0-9]*' <<<"$line" | grep -o '[0-9]*$') || true
-        charge=$(grep -aoE ' (Req)?TRES=[^ ]*license/power=[0-9]*' <<<"$line" | grep -o '[0-9]*$') || true
-        ((watts > 0 && charge > 0 && charge >= watts * ${nodes:-0} && charge % watts == 0)) || echo "$line"
-    done)
+    wrong=$(printf '%s\n' "${lines[@]}" | python3 -c '
+import re, sys
+def number(pattern, line):
+    found = re.search(pattern, line)
+    return int(found[1]) if found else 0
+for line in sys.stdin.buffer:
+    watts = number(rb"AdminComment=wattle: ([0-9]+)", line)
+    nodes = number(rb" (?:Req)?TRES=[^ ]*node=([0-9]+)", line)
+    charge = number(rb" (?:Req)?TRES=[^ ]*license/power=([0-9]+)", line)
+    if not (watts > 0 and charge > 0 and charge >= watts * nodes and charge % watts == 0):
+        print(line)')
     [[ -z $wrong ]] || { echo "$wrong" >&2 && return 1; }
 }
 
