@@ -3,6 +3,7 @@
  * One request at a time for each job. Nothing is remembered that decides anything: steps repeat harmlessly, whoever takes them.
  *
  *     not decided ──► running already, young: hold ──► words and watts ──► size, while it is held ──► its start ──► release, or Kueue's gate
+ *     refused ──► words ──► hold ──► a condition in its status
  *     a scaled job at the end of a slot ──► told to checkpoint ──► hold ──► size ──► release
  */
 #ifdef HAVE_CONFIG_H
@@ -29,6 +30,7 @@
 #define MANAGER BRIDGE_NAME           /* of words and watts */
 #define MANAGER_HOLD BRIDGE_NAME "-hold" /* of suspend: what one manager leaves out is taken away, so each thing has its own */
 #define MANAGER_SIZE BRIDGE_NAME "-size"
+#define MANAGER_STATUS BRIDGE_NAME "-status"
 #define YOUNG_S 120     /* a job that has run for less loses nothing by being started again */
 #define TELL_S 300      /* older decisions were told before */
 #define BUSY_MAX 8192   /* jobs with a request on its way or waiting for its turn: what waits is a patch, a KB or so */
@@ -38,11 +40,11 @@
 #define NODES_S 10.0    /* between looks that changes of nodes cause */
 #define CHECKPOINT_S 60 /* a program is told so long before it is stopped, or as long as the plan reckons with if that is less */
 
-enum step { STEP_NONE, STEP_LOOK, STEP_HOLD, STEP_DECIDE, STEP_SIZE, STEP_RELEASE, STEP_UNGATE, STEP_FORGET, STEP_WARN, STEP_QUOTA, STEP_MARK, STEP_ACTIVE };
+enum step { STEP_NONE, STEP_LOOK, STEP_HOLD, STEP_DECIDE, STEP_SIZE, STEP_RELEASE, STEP_UNGATE, STEP_FORGET, STEP_WARN, STEP_QUOTA, STEP_MARK, STEP_ACTIVE, STEP_CONDITION };
 
 static const char *const step_says[] = { "", "look", "be suspended", "get", "be resized to", "be started", "be ungated",
 					  "be left to who started it", "be told to checkpoint", "have its quota looked at",
-					  "be stopped: Kueue counts no watts for it", "have its workload stopped or started" };
+					  "be stopped: Kueue counts no watts for it", "have its workload stopped or started", "have it said in its status" };
 
 struct job {
 	struct bridge *bridge;
@@ -399,6 +401,32 @@ static void resize(struct job *job, uint32_t replicas)
 	send_step(job, STEP_SIZE, "PATCH", "?fieldManager=" MANAGER_SIZE "&force=true", WATTLE_KUBE_APPLY, apply);
 }
 
+/* After everything else: a job must not wait for words. */
+static void say_condition(struct job *job, struct json_object *object, int64_t now_s)
+{
+	bool refused = job->state == BRIDGE_JOB_REFUSED;
+	const char *text = annotation(object, WATTLE_ANNOTATION_DECISION);
+	struct json_object *apply;
+	char path[700];
+	const char *slash = strchr(job->key, '/');
+
+	if (job->state == BRIDGE_JOB_ENDED || (job->bridge->dry_run && job->step != STEP_NONE && job->step != STEP_CONDITION))
+		return;
+	if (!refused && !condition(object, WATTLE_CONDITION_REFUSED))
+		return;
+	if (!text[0] || job->state == BRIDGE_JOB_UNTOUCHED)
+		text = "nothing is asked for any more";
+	apply = wattle_mutate_condition(object, refused, text, now_s);
+	if (!apply || !slash || !may(job, STEP_CONDITION, "")) {
+		json_object_put(apply);
+		return;
+	}
+	guard(job, apply);
+	snprintf(path, sizeof(path), "/apis/kubeflow.org/v2beta1/namespaces/%.*s/mpijobs/%s/status?fieldManager=" MANAGER_STATUS "&force=true",
+		 (int) (slash - job->key), job->key, slash + 1);
+	send_path(job, STEP_CONDITION, "PATCH", path, WATTLE_KUBE_APPLY, apply);
+}
+
 /* A merge patch for this very state of the job. */
 static struct json_object *patch_new(struct json_object *object, struct json_object **ret_meta)
 {
@@ -713,6 +741,8 @@ static void look(struct job *job, struct json_object *object)
 		look_granted(job, object, now_s);
 	} else
 		look_undecided(job, object, now_s);
+	if (!job->request)
+		say_condition(job, object, now_s);
 }
 
 /* --- the watch -------------------------------------------------------------------------------------------- */

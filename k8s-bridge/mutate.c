@@ -295,6 +295,64 @@ bool wattle_mutate_done(struct json_object *object, const struct wattle_mpijob *
 	return ruling->refused || (job->watts_w == due.watts_w && job->replicas == due.replicas && !due.clean_pods);
 }
 
+/* --- a condition ------------------------------------------------------------------------------------------------------------------------------ */
+
+static struct json_object *find_condition(struct json_object *object, bool *ret_others)
+{
+	struct json_object *list = wattle_dig(object, json_type_array, "status", "conditions", NULL), *found = NULL;
+
+	*ret_others = false;
+	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+		struct json_object *one = json_object_array_get_idx(list, i);
+
+		if (strcmp(wattle_dig_text(one, "type"), WATTLE_CONDITION_REFUSED) == 0)
+			found = one;
+		else
+			*ret_others = true;
+	}
+	return found;
+}
+
+struct json_object *wattle_mutate_condition(struct json_object *object, bool refused, const char *text, int64_t now_s)
+{
+	const char *status = refused ? "True" : "False", *reason = refused ? "PowerRefused" : "PowerMended", *since;
+	struct json_object *metadata = wattle_dig(object, json_type_object, "metadata", NULL), *apply, *meta, *condition, *list, *now;
+	char moment[WATTLE_INSTANT_SIZE];
+	bool others;
+
+	now = find_condition(object, &others);
+	if (!others || (!now && !refused))
+		return NULL;
+	since = wattle_dig_text(now, "lastTransitionTime");
+	if (strcmp(wattle_dig_text(now, "status"), status) != 0 || !since[0])
+		since = wattle_instant_format(now_s, moment);
+	else if (strcmp(wattle_dig_text(now, "reason"), reason) == 0 && strcmp(wattle_dig_text(now, "message"), text) == 0)
+		return NULL;
+	apply = json_object_new_object();
+	condition = json_object_new_object();
+	list = json_object_new_array();
+	if (!apply || !condition || !list) {
+		json_object_put(apply);
+		json_object_put(condition);
+		json_object_put(list);
+		return NULL;
+	}
+	json_object_object_add(condition, "type", json_object_new_string(WATTLE_CONDITION_REFUSED));
+	json_object_object_add(condition, "status", json_object_new_string(status));
+	json_object_object_add(condition, "reason", json_object_new_string(reason));
+	json_object_object_add(condition, "message", json_object_new_string(text));
+	json_object_object_add(condition, "lastTransitionTime", json_object_new_string(since));
+	json_object_object_add(condition, "lastUpdateTime", json_object_new_string(wattle_instant_format(now_s, moment)));
+	json_object_array_add(list, condition);
+	json_object_object_add(apply, "apiVersion", json_object_new_string(API_VERSION));
+	json_object_object_add(apply, "kind", json_object_new_string("MPIJob"));
+	meta = child(apply, "metadata");
+	json_object_object_add(meta, "name", json_object_new_string(wattle_dig_text(metadata, "name")));
+	json_object_object_add(meta, "namespace", json_object_new_string(wattle_dig_text(metadata, "namespace")));
+	json_object_object_add(child(apply, "status"), "conditions", list);
+	return apply;
+}
+
 /* --- Kueue's gate -------------------------------------------------------------------------------------------------------------------------- */
 
 struct json_object *wattle_mutate_ungate(struct json_object *object)

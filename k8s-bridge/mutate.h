@@ -16,6 +16,8 @@
 
 #include "mpijob.h"
 
+#define WATTLE_CONDITION_REFUSED "WattleRefused"
+
 /* An array, maybe empty: [] changes nothing. For an object on its way in: what stands there is looked up in `object`. NULL: out of memory. */
 struct json_object *wattle_mutate_patch(struct json_object *object, const struct wattle_mpijob *job, const struct wattle_ruling *ruling,
 					const struct wattle_k8s_site *site);
@@ -37,6 +39,11 @@ struct json_object *wattle_mutate_apply(struct json_object *object, const struct
 /* Does all of it stand in `object` already, so that nothing needs to be sent? (HOLD and RELEASE are not looked at.) */
 bool wattle_mutate_done(struct json_object *object, const struct wattle_mpijob *job, const struct wattle_ruling *ruling,
 			const struct wattle_k8s_site *site);
+
+/* The apply configuration, for the status subresource, of one condition of ours: WATTLE_CONDITION_REFUSED is True with `text` for a refused job; on
+ * one that is not any more it is False; on one that never was there is none. NULL: it says so already, or it may not be written yet: the
+ * operator tells a new job by its having no conditions, so its own must stand there first. now_s: for its times. */
+struct json_object *wattle_mutate_condition(struct json_object *object, bool refused, const char *text, int64_t now_s);
 
 /* A merge patch that takes our gate out of Kueue's list, others' stay; NULL: it does not stand there. Guarded by resourceVersion. */
 struct json_object *wattle_mutate_ungate(struct json_object *object);

@@ -66,6 +66,37 @@ no_workers() { [[ -z $(workers_watts "$1") ]]; }
     until_true 60 pods_have cheap '150 150 '
 }
 
+@test "a refusal is a condition of the job, beside the operator's own; mended, it is False" {
+    power_job shown 2 true power=10W
+    until_true 60 condition_is shown True
+    [[ $(condition_field shown reason) == PowerRefused && $(condition_field shown message) == "$(said_of shown decision)" ]]
+    # the operator goes on writing its own, and leaves ours
+    until_true 60 job_has shown Created
+    until_true 60 job_has shown Suspended
+    condition_is shown True
+    since=$(condition_field shown lastTransitionTime)
+    # said once: what is refused for another reason has been refused since then, and killing the bridge changes nothing
+    kubectl annotate --overwrite mpijob shown wattle.hpc/power='$(reboot)'
+    until_true 60 message_has shown reboot
+    [[ $(condition_field shown lastTransitionTime) == "$since" ]]
+    version=$(field shown .metadata.resourceVersion)
+    bridge_kill
+    bridge_start
+    sleep 3
+    [[ $(field shown .metadata.resourceVersion) == "$version" ]]
+    kubectl annotate --overwrite mpijob shown wattle.hpc/power=150W
+    until_true 60 condition_is shown False
+    until_true 60 not_suspended shown
+    # one who was never refused has none
+    SUSPEND=true power_job never 1 true power=200W
+    until_true 30 decided never
+    until_true 30 job_has never Created
+    [[ -z $(condition_field never status) ]]
+}
+condition_field() { field "$1" ".status.conditions[?(@.type==\"WattleRefused\")].$2"; }
+condition_is() { [[ $(condition_field "$1" status) == "$2" ]]; }
+message_has() { [[ $(condition_field "$1" message) == *"$2"* ]]; }
+
 @test "what a user suspended himself stays so, watts or not" {
     SUSPEND=true power_job mine 1 true power=200W
     until_true 30 decided mine

@@ -257,6 +257,56 @@ static void test_held(void)
 	json_object_put(object);
 }
 
+#define AT_CONDITION "/status/conditions/0/"
+
+/* What the API server makes of it, in place of the entry before. */
+static void keep_condition(struct json_object *object, struct json_object *apply)
+{
+	struct json_object *list = wattle_dig(object, json_type_array, "status", "conditions", NULL);
+	struct json_object *ours = wattle_dig(apply, json_type_array, "status", "conditions", NULL);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(ours);
+	json_object_array_put_idx(list, 1, json_object_get(json_object_array_get_idx(ours, 0)));
+	json_object_put(apply);
+}
+
+static void test_condition(void)
+{
+	struct json_object *object = asks("\"wattle.hpc/power\":\"bad\"", 1), *apply;
+
+	/* the operator takes a job without conditions for a new one: not before it has written its own */
+	CU_ASSERT_PTR_NULL(wattle_mutate_condition(object, true, "why", NOW));
+	json_object_object_add(object, "status", json_tokener_parse("{\"conditions\":[]}"));
+	CU_ASSERT_PTR_NULL(wattle_mutate_condition(object, true, "why", NOW));
+	json_object_object_add(object, "status", json_tokener_parse("{\"conditions\":[{\"type\":\"Created\",\"status\":\"True\"}]}"));
+	CU_ASSERT_PTR_NULL(wattle_mutate_condition(object, false, "all is well", NOW));
+	apply = wattle_mutate_condition(object, true, "why", NOW);
+	CHECK_STRING(at(apply, "/apiVersion"), "kubeflow.org/v2beta1");
+	CHECK_STRING(at(apply, "/metadata/name"), "nbody");
+	CHECK_STRING(at(apply, "/metadata/namespace"), "team");
+	CHECK_STRING(at(apply, "/spec"), "-");
+	CHECK_STRING(at(apply, "/status/conditions/1"), "-"); /* the operator's are not ours to say */
+	CHECK_STRING(at(apply, AT_CONDITION "type"), "WattleRefused");
+	CHECK_STRING(at(apply, AT_CONDITION "status"), "True");
+	CHECK_STRING(at(apply, AT_CONDITION "reason"), "PowerRefused");
+	CHECK_STRING(at(apply, AT_CONDITION "message"), "why");
+	CHECK_STRING(at(apply, AT_CONDITION "lastTransitionTime"), "2025-11-22T02:00:00Z");
+	keep_condition(object, apply);
+	CU_ASSERT_PTR_NULL(wattle_mutate_condition(object, true, "why", NOW + 60));
+	/* another reason: refused since then */
+	apply = wattle_mutate_condition(object, true, "because", NOW + 60);
+	CHECK_STRING(at(apply, AT_CONDITION "message"), "because");
+	CHECK_STRING(at(apply, AT_CONDITION "lastTransitionTime"), "2025-11-22T02:00:00Z");
+	CHECK_STRING(at(apply, AT_CONDITION "lastUpdateTime"), "2025-11-22T02:01:00Z");
+	keep_condition(object, apply);
+	apply = wattle_mutate_condition(object, false, "granted", NOW + 120);
+	CHECK_STRING(at(apply, AT_CONDITION "status"), "False");
+	CHECK_STRING(at(apply, AT_CONDITION "lastTransitionTime"), "2025-11-22T02:02:00Z");
+	keep_condition(object, apply);
+	CU_ASSERT_PTR_NULL(wattle_mutate_condition(object, false, "granted", NOW + 180));
+	json_object_put(object);
+}
+
 static void test_apply(void)
 {
 	struct json_object *object = asks("\"wattle.hpc/power\":\"200\"", 3), *apply;
@@ -416,6 +466,7 @@ static const struct test tests[] = {
 	{ "another site", test_site_changes },
 	{ "what is refused is held", test_held },
 	{ "server-side apply", test_apply },
+	{ "a refusal in the status", test_condition },
 	{ "cleanPodPolicy", test_clean_pods },
 	{ "no job for us", test_no_job },
 	{ "what there is to decide on", test_digest },
