@@ -16,6 +16,7 @@
 #include "kube_http.h"
 #include "kube_watch.h"
 #include "podmeter.h"
+#include "podrelay.h"
 #include "podscan.h"
 #include "podset.h"
 #include "recorder.h"
@@ -31,6 +32,7 @@ struct wattle_podkeeper {
 	struct wattle_kube_watch *watch;
 	struct wattle_barrier *barrier;
 	struct wattle_recorder *recorder;
+	struct wattle_podrelay *relay;
 	struct wattle_podset set;
 	struct wattle_watches procs;
 	struct wattle_proc self;
@@ -147,6 +149,28 @@ static void on_trouble(void *arg, const char *text)
 	look_soon(k);
 }
 
+/* --- what programs are told ------------------------------------------------------- */
+
+static void on_relayed(void *arg, struct wattle_pod_state *state, unsigned n, const char *moment)
+{
+	struct wattle_podkeeper *k = arg;
+	char text[200];
+
+	snprintf(text, sizeof(text), "%u processes were told to checkpoint: the job is stopped at %s", n, moment);
+	say(k, false, "pod %.150s: %s", state->pod.name, text);
+	tell_pod(k, state, false, "WattleCheckpointAsked", text);
+}
+
+static void on_relay_trouble(void *arg, const char *text)
+{
+	struct wattle_podkeeper *k = arg;
+
+	if (text[0])
+		say(k, true, "MPIJobs can't be watched at %s: %s; their programs are not told when to checkpoint", wattle_kube_server(k->kube), text);
+	else
+		say(k, false, "MPIJobs of this node are watched at %s", wattle_kube_server(k->kube));
+}
+
 /* --- what runs -------------------------------------------------------------------- */
 
 static void saw(void *arg, const char *uid, const char *container, const struct wattle_proc *proc)
@@ -242,6 +266,8 @@ void wattle_podkeeper_look(struct wattle_podkeeper *k)
 		if (wattle_pod_told(k->set.pod[i]))
 			record(k, k->set.pod[i]);
 	watch_processes(k);
+	if (k->relay)
+		wattle_podrelay_look(k->relay);
 	wattle_podset_forget(&k->set, drop, k);
 	if (k->set.refused > k->refused_told)
 		say(k, true, "more than %d pods on this node: the others are not capped", WATTLE_PODS_MAX);
@@ -372,7 +398,8 @@ static int open_kube(struct wattle_podkeeper *k, struct wattle_err *err)
 	snprintf(selector, sizeof(selector), "spec.nodeName=%s", k->spec.this->host);
 	watch.field_selector = selector;
 	k->watch = wattle_kube_watch_new(k->kube, &watch);
-	return k->watch ? 0 : wattle_err_set(err, ENOMEM, "out of memory");
+	k->relay = wattle_podrelay_new(&(struct wattle_podrelay_spec){ .kube = k->kube, .set = &k->set, .told = on_relayed, .trouble = on_relay_trouble, .arg = k });
+	return k->watch && k->relay ? 0 : wattle_err_set(err, ENOMEM, "out of memory");
 }
 
 int wattle_podkeeper_open(const struct wattle_podkeeper_spec *spec, struct wattle_podkeeper **ret, struct wattle_err *err)
@@ -419,6 +446,7 @@ void wattle_podkeeper_close(struct wattle_podkeeper *k)
 	}
 	wattle_recorder_free(k->recorder);
 	wattle_barrier_close(k->barrier);
+	wattle_podrelay_free(k->relay);
 	wattle_kube_watch_free(k->watch);
 	if (k->kube)
 		wattle_kube_close(k->kube);

@@ -18,6 +18,7 @@ import kube_server  # noqa: E402
 AGENT = f"{build}/k8s-bridge/wattle-agent"
 BARRIER = f"{build}/k8s-bridge/wattle-barrier"
 PODS = "/api/v1/pods"
+JOBS = "/apis/kubeflow.org/v2beta1/mpijobs"
 CG = "/run/cg"
 LIMITS = sorted(glob.glob("/sys/class/powercap/intel-rapl:[01]/constraint_[01]_power_limit_uw"))
 
@@ -136,6 +137,7 @@ class Node:
         self.server = kube_server.Server()
         self.server.kind(PODS, "Pod")
         self.server.kind("/api/v1/events", "Event")
+        self.server.kind(JOBS, "MPIJob")
         write("/run/kubeconfig", json.dumps({
             "current-context": "c", "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
             "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{self.server.port}"}}], "users": [{"name": "u", "user": {"token": "t"}}]}))
@@ -765,6 +767,102 @@ def report_dir_hangs(node):
     at(0, 1)
     worker.tell(phase="Succeeded")
     assert until(lambda: "is lost" in log())
+
+
+# --- a job that will be stopped ------------------------------------------------------
+
+
+class Listener:
+    """In place of a pod's process: counts the signals that programs may listen to; an unlistened USR1 would end it."""
+
+    def __init__(self, pod, container="main"):
+        self.file = f"/run/asked.{pod.uid}.{len(pod.procs.get(container, []))}"
+        write(self.file, "")
+        folder = f"{CG}/kubepods/burstable/pod{pod.uid}/{pod.ids[container]}"
+        child = subprocess.Popen(["bash", "-c", f'trap "echo asked >>{self.file}" URG; echo $$ >{folder}/cgroup.procs; while :; do sleep 0.02; done'])
+        pod.procs[container].append(child)
+        assert until(lambda: f"/pod{pod.uid}/" in open(f"/proc/{child.pid}/cgroup").read())
+
+    def asked(self):
+        return len(open(self.file).read().split())
+
+
+def job_uid(number):
+    return f"{number:08x}-5555-6666-7777-888888888888"
+
+
+def moment(seconds):
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + seconds))
+
+
+def mpijob(node, when, uid=None, name="nbody"):
+    node.server.put(JOBS, name, "default", metadata={"uid": uid or job_uid(1), "annotations": {"wattle.hpc/checkpoint": when} if when else {}})
+
+
+def watched(node, name="nbody"):
+    return any("watch=" in line and f"metadata.name%3D{name}" in line for line in node.server.requests("mpijobs"))
+
+
+@test
+def told_to_checkpoint(node):
+    """a job that will be stopped: processes of its workers here are told, once a moment, across a restart; others and sandboxes are not"""
+    mpijob(node, None)
+    worker = Pod(node, 130, labels=labels("worker", 0), owner=job_uid(1)).run()
+    other = Pod(node, 130, labels={**labels("worker", 0), "training.kubeflow.org/job-name": "other"}, owner=job_uid(2)).run()
+    mine, theirs = Listener(worker), Listener(other)
+    assert until(lambda: watched(node)), node.server.requests("mpijobs")
+    time.sleep(0.3)
+    assert mine.asked() == 0
+    first = moment(60)
+    mpijob(node, first)
+    assert until(lambda: mine.asked() == 1), log()
+    time.sleep(1.2)
+    mpijob(node, first)  # anything else of the job has changed
+    time.sleep(0.5)
+    assert mine.asked() == 1 and theirs.asked() == 0
+    mpijob(node, moment(90))
+    assert until(lambda: mine.asked() == 2)
+    assert worker.procs[""][0].poll() is None and worker.procs["main"][0].poll() is None, "a process that does not listen was ended"
+    node.stop()
+    node.start()
+    # it can't know whether they were told: twice is better than never
+    assert until(lambda: mine.asked() == 3)
+
+
+@test
+def not_told(node):
+    """moments that are over or none, jobs that did not make the pod, and a user who annotates a thousand times a second"""
+    mpijob(node, moment(-60))
+    worker = Pod(node, 130, labels=labels("worker", 0), owner=job_uid(1)).run()
+    forged = Pod(node, 130, labels=labels("worker", 1), owner=job_uid(9)).run()
+    mine, theirs = Listener(worker), Listener(forged)
+    assert until(lambda: watched(node))
+    time.sleep(0.3)
+    for bad in ("soon", "9" * 5000, "2099-13-45T00:00:00Z", "\n", "2099-01-01T00:00:00Z; reboot"):
+        mpijob(node, bad)
+    time.sleep(0.5)
+    assert mine.asked() == 0
+    end = time.monotonic() + 2.5
+    while time.monotonic() < end:
+        mpijob(node, moment(1000 + Pod.number))
+        Pod.number += 1
+        time.sleep(0.002)
+    assert until(lambda: mine.asked() > 0)
+    assert 1 <= mine.asked() <= 4 and theirs.asked() == 0, (mine.asked(), theirs.asked())
+    at(260)
+
+
+@test
+def no_mpijobs(node):
+    """an API server that refuses MPIJobs: told once, and caps are kept all the same"""
+    node.server.fault("mpijobs", times=1000, status=403)
+    worker = Pod(node, 200, labels=labels("worker", 0), owner=job_uid(1)).run()
+    at(200)
+    assert until(lambda: "not told when to checkpoint" in log()), log()
+    time.sleep(2)
+    assert log().count("not told when to checkpoint") == 1
+    worker.kill()
+    at(0, 1)
 
 
 def main():

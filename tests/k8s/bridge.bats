@@ -256,3 +256,28 @@ config_good() { [[ $(bridge_metric config_good) == "$1" ]]; }
     [[ -z $(said_of wide held) ]]
 }
 warned() { [[ -n $(said_of "$1" checkpoint) ]]; }
+
+@test "before a scaled job is stopped its programs are told: SIGURG, to its workers alone" {
+    local node
+    power_job other 1 'sleep 600' power=150W
+    power_job told 1 'sleep 600' power=150W min-replicas=1 max-replicas=2
+    until_true 60 pods_have told '150 '
+    until_true 60 pods_have other '150 '
+    until_true 60 listens told
+    until_true 60 listens other
+    kubectl annotate --overwrite mpijob told \
+        wattle.hpc/plan="v1 start=$(date +%s) end=$(($(date +%s) + 600)) deadline=0 overhead=15 slots=0:1:150,45:2:150"
+    until_true 60 warned told
+    until_true 10 was_told told
+    # told ahead of the stop, while it still runs
+    [[ $(workers_watts told) == '150 ' ]]
+    not_told other
+    until_true 30 has_pod_event told-worker-0 WattleCheckpointAsked
+    until_true 90 pods_have told '150 150 '
+}
+worker_sh() { kubectl exec "$1-worker-0" -- sh -c "$2"; }
+# A program of the worker that listens, beside one that does not (sshd): that goes on.
+listens() { worker_sh "$1" 'test -e /tmp/listens || { (trap "echo asked >>/tmp/asked" URG; : >/tmp/listens; while :; do sleep 0.2; done) >/dev/null 2>&1 & sleep 0.5; test -e /tmp/listens; }'; }
+was_told() { [[ $(worker_sh "$1" 'cat /tmp/asked') == asked ]]; }
+not_told() { worker_sh "$1" '! test -e /tmp/asked'; }
+has_pod_event() { kubectl get events --field-selector "involvedObject.kind=Pod,involvedObject.name=$1,reason=$2" --no-headers 2>/dev/null | grep -q .; }

@@ -8,6 +8,7 @@
 
 #include "json.h"
 #include "pod.h"
+#include "podrelay.h"
 #include "podscan.h"
 #include "podset.h"
 #include "runner.h"
@@ -510,6 +511,20 @@ static void test_bounded(void)
 	wattle_podset_free(&set);
 }
 
+static void test_relay_due(void)
+{
+	const int64_t now_s = INT64_C(1763776800); /* 2025-11-22T02:00:00Z */
+	static const char *const none[] = { "", "soon", "2025-13-45T00:00:00Z", "2025-11-22T02:00:30Z; reboot", "99999999999999999999999999999999999999999999" };
+
+	CU_ASSERT(wattle_podrelay_due("2025-11-22T02:00:30Z", "", now_s));
+	CU_ASSERT(wattle_podrelay_due("2025-11-22T03:00:30Z", "2025-11-22T02:00:30Z", now_s));
+	CU_ASSERT(!wattle_podrelay_due("2025-11-22T02:00:30Z", "2025-11-22T02:00:30Z", now_s)); /* told */
+	CU_ASSERT(!wattle_podrelay_due("2025-11-22T02:00:00Z", "", now_s));                     /* over */
+	CU_ASSERT(!wattle_podrelay_due("2025-11-22T01:59:59Z", "2025-11-22T01:00:00Z", now_s));
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+		CU_ASSERT(!wattle_podrelay_due(none[i], "", now_s));
+}
+
 static const struct test tests[] = {
 	{ "quantities", test_quantity },
 	{ "watts as the scheduler counts them", test_allocated },
@@ -528,6 +543,7 @@ static const struct test tests[] = {
 	{ "past the scheduler", test_unbound },
 	{ "an earlier agent's pods", test_adopted },
 	{ "bounded", test_bounded },
+	{ "moments to be told", test_relay_due },
 	{ NULL, NULL },
 };
 
