@@ -76,6 +76,7 @@ no_workers() { [[ -z $(workers_watts "$1") ]]; }
     condition_is shown True
     since=$(condition_field shown lastTransitionTime)
     # said once: what is refused for another reason has been refused since then, and killing the bridge changes nothing
+    # shellcheck disable=SC2016 # as it is: hostile
     kubectl annotate --overwrite mpijob shown wattle.hpc/power='$(reboot)'
     until_true 60 message_has shown reboot
     [[ $(condition_field shown lastTransitionTime) == "$since" ]]
