@@ -136,14 +136,12 @@ static void job_free(struct job *job)
 
 static struct job *job_new(struct wattle_podrelay *relay, const char *name)
 {
-	struct job *job = calloc(1, sizeof(*job));
 	const char *slash = strchr(name, '/');
+	struct job *job = slash ? calloc(1, sizeof(*job)) : NULL;
 	char path[sizeof(JOBS) + WATTLE_POD_NAME_MAX + 16], selector[WATTLE_POD_NAME_MAX + 16];
 
-	if (!job || !slash) {
-		free(job);
+	if (!job)
 		return NULL;
-	}
 	job->relay = relay;
 	job->wanted = true;
 	snprintf(job->name, sizeof(job->name), "%s", name);
