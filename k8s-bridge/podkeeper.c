@@ -134,6 +134,8 @@ static void on_synced(void *arg)
 		say(k, false, "pods of node %s are watched at %s", k->spec.this->host, wattle_kube_server(k->kube));
 	k->set.silent = false;
 	wattle_podset_synced(&k->set);
+	/* who asked before it was known which pods there are, and no lease changes for it */
+	wattle_barrier_changed(k->barrier);
 	look_soon(k);
 }
 
