@@ -79,18 +79,25 @@ end_and_time() {
         mapfile -t pids < <(pgrep -f -- "$2")
         ((${#pids[@]})) || { echo "no process $2" >&2; exit 1; }
         eval "$3"
+        # a zombie has ended: what is left of it is for its parent
+        ended() {
+            local p stat
+            for p in "${pids[@]}"; do
+                { stat=$(</proc/"$p"/stat); } 2>/dev/null && [[ ${stat##*) } != [ZX]* ]] && return 1
+            done
+            return 0
+        }
         end=$((${EPOCHREALTIME/./} + 30000000)) dead=
         while ((${EPOCHREALTIME/./} < end)); do
-            if [[ -z $dead ]]; then
-                dead=$EPOCHREALTIME
-                # a zombie has ended: what is left of it is for its parent
-                for p in "${pids[@]}"; do
-                    { stat=$(</proc/"$p"/stat); } 2>/dev/null && [[ ${stat##*) } != [ZX]* ]] && dead=
-                done
-            fi
+            look=$EPOCHREALTIME
+            [[ -n $dead ]] || ! ended || dead=$look
             now=
             for z in "${zone[@]}"; do now+="$(<"$z") "; done
-            [[ -n $dead || $now != "$want " ]] || { echo "back before the last process ended" >&2; exit 1; }
+            # it may have ended, and its limits been given back, between the two looks
+            if [[ -z $dead && $now == "$want " ]]; then
+                ended || { echo "back before the last process ended" >&2; exit 1; }
+                dead=$look
+            fi
             if [[ -n $dead && $now == "$want " ]]; then
                 back=$EPOCHREALTIME
                 echo $(((${back/./} - ${dead/./}) / 1000))
