@@ -114,6 +114,7 @@ YAML
 }
 waits_for_watts() { kubectl get workloads.kueue.x-k8s.io -o 'jsonpath={..message}' | grep 'insufficient unused quota for wattle.hpc/watts'; }
 
+# bats test_tags=slow
 @test "killed API server and etcd: pods run on, and the cluster goes on when they are back" {
     mpijob long 2 sh -c 'sleep 5; mpirun -n 2 /home/alice/work 30'
     until_true 120 job_has long Running
