@@ -79,11 +79,13 @@ end_and_time() {
         mapfile -t pids < <(pgrep -f -- "$2")
         ((${#pids[@]})) || { echo "no process $2" >&2; exit 1; }
         eval "$3"
-        # a zombie has ended: what is left of it is for its parent
+        # a zombie has ended: what is left of it is for its parent; one that exits (PF_EXITING) runs nothing any more, and has left its cgroup
         ended() {
-            local p stat
+            local p stat state flags
             for p in "${pids[@]}"; do
-                { stat=$(</proc/"$p"/stat); } 2>/dev/null && [[ ${stat##*) } != [ZX]* ]] && return 1
+                { stat=$(</proc/"$p"/stat); } 2>/dev/null || continue
+                read -r state _ _ _ _ _ flags _ <<<"${stat##*) }"
+                [[ $state == [ZX] ]] || ((flags & 4)) || return 1
             done
             return 0
         }
