@@ -34,8 +34,8 @@ bench() {
     quantile 0.99 | figure bridge_event_to_patch_p99 ms none 0 "from the event to the decision written, p99 of the steady ones (upper bound of its bucket)"
     for program in wattle-bridge mpi-operator kueue kube-apiserver; do
         on_kctl pgrep -x "${program:0:15}" >/dev/null || continue
-        memory "$program" | figure "memory_$program" KB none 0 "resident at the end of the run"
-        cpu_s "$program" | figure "cpu_$program" s none 0 "CPU time since its start"
+        memory "$program" | figure "memory_${program//-/_}" KB none 0 "resident at the end of the run"
+        cpu_s "$program" | figure "cpu_${program//-/_}" s none 0 "CPU time since its start"
     done
 }
 
