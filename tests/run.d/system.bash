@@ -1,10 +1,10 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# tests/system/*.bats on a real cluster, once for each Slurm version: side by side, and then alone what measures how fast programs run, which is
-# done on the machine's own Slurm.
+# tests/system/*.bats on a real cluster, once for each Slurm version: side by side, and then alone what measures how fast programs run, or depends
+# on it.
 # shellcheck source=tests/run.d/cluster.bash
 . "$RUN_D/cluster.bash"
-CLUSTER_ALONE=(closed_loop)
+CLUSTER_ALONE=(closed_loop nbody)
 
 piece() {
     local slurm
@@ -14,5 +14,7 @@ piece() {
         CLUSTER_TURN=others lane "$slurm" on_cluster system "$slurm"
     done
     lanes_end
-    [[ " ${WATTLE_RUN_SLURM:-native} " != *' native '* ]] || CLUSTER_TURN=alone on_cluster system native
+    for slurm in ${WATTLE_RUN_SLURM:-native trixie}; do
+        CLUSTER_TURN=alone on_cluster system "$slurm"
+    done
 }

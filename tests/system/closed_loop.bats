@@ -86,6 +86,7 @@ sweep_and_fit() {
     STEPS=$(json "int($((steps * 2 / 3)) * 18 / j['fit']['time_min_s']) + 1")
 }
 
+# bats test_tags=native
 @test "an MPI program is swept and fitted; --slowdown=10% makes it 10% slower, and saves energy: $PAIRS pairs in turn" {
     native_only
     local full capped pair idle0 all0 idle1 all1 idle_pct spoilt=0 good=0 full_s full_j capped_s capped_j rows=''

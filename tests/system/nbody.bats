@@ -4,7 +4,7 @@
 # on the way, when the forecast changes. Slots are seconds long.
 
 bats_require_minimum_version 1.5.0
-load ../system/cluster.bash
+load cluster.bash
 load carbon.bash
 
 # 2 nodes make it 1.5 times as fast, 4 nodes twice: half of the bodies' potentials is worked out by each rank.
