@@ -40,7 +40,7 @@ uses() { [[ $(queue_used) == "$1" ]]; }
     suspended four
     kubectl delete mpijob one --now --wait=false
     until_true 120 admitted four
-    [[ $(queue_used) == 4500 ]]
+    until_true 30 uses 4500
     # suspend is Kueue's: nobody of ours has ever written it
     for job in two three four; do
         run -0 kubectl get mpijob $job -o json --show-managed-fields

@@ -92,13 +92,14 @@ bats_run() {
         </dev/null 2>&1 | tee "$log.tap" | RUN_STATE=trouble count_tap "$name" || true # what failed is counted
 }
 
-# What failed the first time is counted as flaky if it passed now, and what did not run then is counted now.
+# What failed the first time is counted as flaky if it passed now, and what did not run then is counted now. A failure that is no test's, as of
+# setup_file, has no like: all must have passed then, and something have run.
 # count_again RESULTS FIRST: FIRST is the line of RUN_RESULTS where the first time begins.
 count_again() {
     awk -F'\t' -v OFS='\t' -v begin="$2" '
-        FILENAME == ARGV[1] { now[$3] = $1; line[$3] = $0; if ($1 == "fail") bad = 1; next }
+        FILENAME == ARGV[1] { now[$3] = $1; line[$3] = $0; if ($1 == "fail") bad = 1; else ran = 1; next }
         FNR < begin { print; next }
-        { then[$3]; if ($1 == "fail" && ($3 in now ? now[$3] == "pass" : !bad)) $1 = "flaky"; print }
+        { then[$3]; if ($1 == "fail" && ($3 in now ? now[$3] == "pass" : ran && !bad)) $1 = "flaky"; print }
         END { for (name in now) if (!(name in then)) print line[name] }' "$1" "$RUN_RESULTS" >"$RUN_RESULTS.new"
     mv "$RUN_RESULTS.new" "$RUN_RESULTS"
 }

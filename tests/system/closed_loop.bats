@@ -87,7 +87,7 @@ sweep_and_fit() {
 }
 
 # bats test_tags=native
-@test "an MPI program is swept and fitted; --slowdown=10% makes it 10% slower, and saves energy: $PAIRS pairs in turn" {
+@test "an MPI program is swept and fitted; --slowdown=10% makes it 10% slower, and saves energy, pairs in turn" {
     native_only
     local full capped pair idle0 all0 idle1 all1 idle_pct spoilt=0 good=0 full_s full_j capped_s capped_j rows=''
     sweep_and_fit

@@ -18,7 +18,7 @@ JSON
     images_place "$h/disk/containerd"
 }
 
-# All nodes Ready, as the API server sees them.
+# All nodes Ready, as the API server sees them, and no longer tainted as not ready, which is taken away a little later.
 knodes_ready() {
-    [[ $(kubectl_do get nodes -l '!type' -o 'jsonpath={range .items[*]}{.status.conditions[?(@.type=="Ready")].status}{"\n"}{end}' 2>/dev/null | grep -c True) == "$LAB_K8S" ]]
+    [[ $(kubectl_do get nodes -l '!type' -o 'jsonpath={range .items[*]}{.status.conditions[?(@.type=="Ready")].status}{.spec.taints[*].key}{"\n"}{end}' 2>/dev/null | grep -xc True) == "$LAB_K8S" ]]
 }
