@@ -14,31 +14,11 @@
 #include "command.h"
 #include "decimal.h"
 #include "json_new.h"
+#include "prediction.h"
 #include "profile_common.h"
 #include "report_mpijob.h"
 #include "table.h"
 #include "units.h"
-
-/* --- what was predicted ------------------------------------------------ */
-
-bool report_prediction_find(const char *answer, double *ret_pct, char ret_profile[WATTLE_MODEL_NAME_MAX])
-{
-	const char *s = strstr(answer, "(slowdown "), *end, *name;
-	double pct;
-	size_t len;
-
-	if (strncmp(answer, "wattle: ", 8) != 0 || !s || wattle_decimal_read(s + 10, &end, &pct) < 0 ||
-	    strncmp(end, "%, profile ", 11) != 0)
-		return false;
-	name = end + 11;
-	len = strcspn(name, ";,) ");
-	if (len == 0 || len >= WATTLE_MODEL_NAME_MAX)
-		return false;
-	memcpy(ret_profile, name, len);
-	ret_profile[len] = '\0';
-	*ret_pct = pct;
-	return true;
-}
 
 /* --- what it is compared with ------------------------------------------ */
 
@@ -181,7 +161,7 @@ void report_slowdown_make(const struct report_baseline_said *said, const struct 
 {
 	struct report_slowdown s = { .baseline = *baseline };
 
-	s.predicted = report_prediction_find(decision, &s.predicted_pct, s.profile);
+	s.predicted = wattle_prediction_find(decision, &s.predicted_pct, s.profile);
 	s.time_s = wattle_job_work_s(records);
 	s.energy_j = total->n_unmeasured || records->n_missing || total->shared ? 0 : total->node_energy_j;
 	if (!s.predicted && s.baseline.time_s <= 0)

@@ -39,9 +39,6 @@ struct report_slowdown {
 	char why[240];                         /* predicted and not measured: why */
 };
 
-/* The prediction of a decision's line (policy.h): "wattle: 312 W/node x 4 (slowdown 5.0%, profile nbody…)". False: it has none. */
-bool report_prediction_find(const char *answer, double *ret_pct, char ret_profile[WATTLE_MODEL_NAME_MAX]);
-
 /* decision: the line of job_submit's answer, may be "". baseline->time_s 0: the profile that predicted, from the site's store. */
 void report_slowdown_make(const struct report_baseline_said *said, const struct report_baseline *baseline,
 			  const struct wattle_slurm_job *job, const char *decision, const struct wattle_job_records *records,

@@ -8,7 +8,8 @@
 #include "dig.h"
 #include "instant.h"
 
-#define CONTAINER "/spec/mpiReplicaSpecs/Worker/template/spec/containers/0"
+#define TEMPLATE "/spec/mpiReplicaSpecs/Worker/template"
+#define CONTAINER TEMPLATE "/spec/containers/0"
 #define API_VERSION "kubeflow.org/v2beta1"
 
 /* --- what a job is due ----------------------------------------------------------------------------------------------------------------- */
@@ -176,6 +177,18 @@ static bool patch_watts(struct json_object *patch, struct json_object *object, c
 	return true;
 }
 
+/* On the workers, too: their agents put the prediction into the records. */
+static bool patch_workers(struct json_object *patch, struct json_object *object, const struct due *due)
+{
+	struct json_object *template = wattle_dig(object, json_type_object, "spec", "mpiReplicaSpecs", "Worker", "template", NULL);
+	struct json_object *meta = wattle_dig(template, json_type_object, "metadata", NULL);
+
+	if (!template || !due->watts_w)
+		return true;
+	return add_object(patch, template, TEMPLATE, "metadata") && add_object(patch, meta, TEMPLATE "/metadata", "annotations") &&
+	       add_op(patch, "add", TEMPLATE "/metadata/annotations", WATTLE_ANNOTATION_DECISION, json_object_new_string(due->annotation[DECISION]));
+}
+
 static bool patch_policy(struct json_object *patch, struct json_object *object, const struct wattle_mpijob *job, const struct due *due)
 {
 	struct json_object *spec = wattle_dig(object, json_type_object, "spec", NULL);
@@ -209,7 +222,7 @@ struct json_object *wattle_mutate_patch(struct json_object *object, const struct
 	if (!patch)
 		return NULL;
 	if (!patch_annotations(patch, object, job, &due) ||
-	    (!ruling->untouched && (!patch_watts(patch, object, resource_of(site), &due) || !patch_policy(patch, object, job, &due)))) {
+	    (!ruling->untouched && (!patch_watts(patch, object, resource_of(site), &due) || !patch_workers(patch, object, &due) || !patch_policy(patch, object, job, &due)))) {
 		json_object_put(patch);
 		return NULL;
 	}
@@ -229,16 +242,18 @@ static struct json_object *child(struct json_object *parent, const char *key)
 	return object;
 }
 
-static void apply_watts(struct json_object *worker, const struct wattle_mpijob *job, const char *resource, uint32_t watts_w)
+static void apply_watts(struct json_object *worker, const struct wattle_mpijob *job, const char *resource, const struct due *due)
 {
 	struct json_object *container = json_object_new_object(), *resources = json_object_new_object(), *list = json_object_new_array();
 
-	json_object_object_add(child(resources, "requests"), resource, new_text(watts_w));
-	json_object_object_add(child(resources, "limits"), resource, new_text(watts_w));
+	json_object_object_add(child(resources, "requests"), resource, new_text(due->watts_w));
+	json_object_object_add(child(resources, "limits"), resource, new_text(due->watts_w));
 	json_object_object_add(container, "name", json_object_new_string(job->container)); /* lists of containers merge by name */
 	json_object_object_add(container, "resources", resources);
 	json_object_array_add(list, container);
 	json_object_object_add(child(child(worker, "template"), "spec"), "containers", list);
+	json_object_object_add(child(child(child(worker, "template"), "metadata"), "annotations"), WATTLE_ANNOTATION_DECISION,
+			       json_object_new_string(due->annotation[DECISION]));
 }
 
 struct json_object *wattle_mutate_apply(struct json_object *object, const struct wattle_mpijob *job, const struct wattle_ruling *ruling,
@@ -261,7 +276,7 @@ struct json_object *wattle_mutate_apply(struct json_object *object, const struct
 		if (due.annotation[i][0])
 			json_object_object_add(child(meta, "annotations"), annotation_keys[i], json_object_new_string(due.annotation[i]));
 	if ((parts & WATTLE_MUTATE_WATTS) && due.watts_w && job->container[0])
-		apply_watts(child(child(child(apply, "spec"), "mpiReplicaSpecs"), "Worker"), job, resource_of(site), due.watts_w);
+		apply_watts(child(child(child(apply, "spec"), "mpiReplicaSpecs"), "Worker"), job, resource_of(site), &due);
 	if ((parts & WATTLE_MUTATE_WATTS) && due.watts_w)
 		json_object_object_add(child(child(apply, "spec"), "runPolicy"), "cleanPodPolicy",
 				       json_object_new_string(job->clean_all ? "All" : "Running"));

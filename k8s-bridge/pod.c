@@ -12,6 +12,7 @@
 #include "decimal.h"
 #include "json.h"
 #include "lease_private.h"
+#include "prediction.h"
 
 #define LISTED_MAX 256 /* containers of a pod that are looked at; kubelets run fewer */
 
@@ -126,6 +127,12 @@ static void take_grant(struct json_object *annotations, struct wattle_pod *pod)
 	}
 }
 
+static void take_prediction(struct json_object *annotations, struct wattle_pod *pod)
+{
+	if (!pod->grant.profile[0])
+		wattle_prediction_find(text_of(annotations, WATTLE_POD_DECISION), &pod->grant.slowdown_pct, pod->grant.profile);
+}
+
 uint32_t wattle_pod_watts(const struct wattle_pod *pod)
 {
 	return pod->grant.watts_w && pod->grant.watts_w < pod->allocated_w ? pod->grant.watts_w : pod->allocated_w;
@@ -231,8 +238,10 @@ int wattle_pod_parse(struct json_object *object, struct wattle_pod *ret, struct 
 	pod.allocated_w = pod_watts(spec, WATTLE_POD_WATTS);
 	if (pod.allocated_w == 0)
 		pod.allocated_w = pod_watts(spec, WATTLE_POD_WATTS_ALIAS);
-	if (pod.allocated_w)
+	if (pod.allocated_w) {
 		take_grant(member(metadata, "annotations"), &pod);
+		take_prediction(member(metadata, "annotations"), &pod);
+	}
 	pod.bound = is_bound(status);
 	pod.deleting = *text_of(metadata, "deletionTimestamp") != '\0';
 	begun = take_statuses(statuses, length_of(member(spec, "containers")), &pod);

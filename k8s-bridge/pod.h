@@ -17,6 +17,7 @@
 #define WATTLE_POD_WATTS "wattle.hpc/watts"
 #define WATTLE_POD_WATTS_ALIAS "intel.com/power"     /* counts in pods that have none of the above */
 #define WATTLE_POD_GRANT "wattle.hpc/grant"
+#define WATTLE_POD_DECISION "wattle.hpc/decision"    /* the words of its job's, for what was predicted */
 #define WATTLE_POD_CONTAINERS_MAX 32                 /* whose ids are kept */
 #define WATTLE_CONTAINER_ID_MAX 65                   /* 64 hex digits and NUL */
 #define WATTLE_POD_WATTS_MAX 10000000u               /* more says no more: no node has that */
@@ -27,7 +28,7 @@ struct wattle_pod {
 	char uid[WATTLE_POD_UID_MAX], name[WATTLE_POD_NAME_MAX]; /* "NAMESPACE/NAME" */
 	char node[254], owner[WATTLE_POD_UID_MAX]; /* owner: UID of its controller, "": none */
 	uint32_t allocated_w;      /* as the scheduler counted them; 0: none */
-	struct wattle_grant grant; /* as annotated; watts_w 0: none, or refused */
+	struct wattle_grant grant; /* as annotated; watts_w 0: none, or refused; the profile may be the decision's */
 	char refused[200];         /* "": nothing; else one line: what of the annotation was refused, and why */
 	enum wattle_pod_phase phase;
 	bool bound;                /* given to this node by the scheduler, or taken by its kubelet */

@@ -48,6 +48,7 @@ static const char *at(struct json_object *object, const char *path)
 	return json_pointer_get(object, path, &value) == 0 ? json_object_get_string(value) : "-";
 }
 
+#define AT_WORKERS_DECISION "/spec/mpiReplicaSpecs/Worker/template/metadata/annotations/wattle.hpc~1decision"
 #define AT_REQUEST "/spec/mpiReplicaSpecs/Worker/template/spec/containers/0/resources/requests/wattle.hpc~1watts"
 #define AT_LIMIT "/spec/mpiReplicaSpecs/Worker/template/spec/containers/0/resources/limits/wattle.hpc~1watts"
 #define AT_DECISION "/metadata/annotations/wattle.hpc~1decision"
@@ -72,6 +73,7 @@ static void test_watts(void)
 	CHECK_STRING(at(object, AT_REQUEST), "250");
 	CHECK_STRING(at(object, AT_LIMIT), "250");
 	CHECK_STRING(at(object, AT_DECISION), "wattle: 250 W/node x 4 nodes: 1000 W");
+	CHECK_STRING(at(object, AT_WORKERS_DECISION), "wattle: 250 W/node x 4 nodes: 1000 W");
 	CHECK_STRING(at(object, AT_GRANT), "v1 watts=250 nodes=4-4");
 	CHECK_STRING(at(object, AT_CLEAN), "Running");
 	CHECK_STRING(at(object, AT_SUSPEND), "-");

@@ -111,6 +111,21 @@ static void test_grant_lowers(void)
 	CHECK_STRING(pod.refused, "");
 }
 
+static void test_prediction(void)
+{
+	struct wattle_pod pod;
+
+	CHECK_INT(parse("{" META(",\"annotations\":{\"wattle.hpc/decision\":\"wattle: 250 W/node x 2 (slowdown 9.5%, profile nbody)\"}")
+			",\"spec\":{\"containers\":[{" WATTS("250") "}]},\"status\":{}}", &pod), 0);
+	CHECK_STRING(pod.grant.profile, "nbody");
+	CU_ASSERT_DOUBLE_EQUAL(pod.grant.slowdown_pct, 9.5, 1e-9);
+	CHECK_INT(wattle_pod_watts(&pod), 250);
+	CHECK_INT(parse("{" META(",\"annotations\":{\"wattle.hpc/decision\":\"wattle: 1 W/node x 2 (slowdown 9.5%, profile ../x\\u001b)\"}")
+			",\"spec\":{\"containers\":[{" WATTS("250") "}]},\"status\":{}}", &pod), 0);
+	CHECK_STRING(pod.grant.profile, "");
+	CHECK_INT(wattle_pod_watts(&pod), 250);
+}
+
 static void test_grant_never_raises(void)
 {
 	static const char *const hostile[] = {
@@ -529,6 +544,7 @@ static const struct test tests[] = {
 	{ "quantities", test_quantity },
 	{ "watts as the scheduler counts them", test_allocated },
 	{ "an annotation lowers", test_grant_lowers },
+	{ "the prediction of its job's decision, for its record", test_prediction },
 	{ "an annotation never raises", test_grant_never_raises },
 	{ "100,000 annotations, seeded", test_random_annotations },
 	{ "what else is of interest", test_state },

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "prediction.h"
 #include "report_slowdown.h"
 #include "runner.h"
 #include "sweep_cli.h"
@@ -242,17 +243,17 @@ static void test_prediction(void)
 	char name[WATTLE_MODEL_NAME_MAX] = "";
 	double pct = -1;
 
-	CU_ASSERT(report_prediction_find("wattle: 312 W/node x 4 (slowdown 5.0%, profile nbody)", &pct, name));
+	CU_ASSERT(wattle_prediction_find("wattle: 312 W/node x 4 (slowdown 5.0%, profile nbody)", &pct, name));
 	CHECK_STRING(name, "nbody");
 	CU_ASSERT(pct == 5);
-	CU_ASSERT(report_prediction_find("wattle: 160 W/node x 4 (slowdown 12.5%, profile a.b-c; clamped to the lowest cap measured), starts 02:00", &pct, name));
+	CU_ASSERT(wattle_prediction_find("wattle: 160 W/node x 4 (slowdown 12.5%, profile a.b-c; clamped to the lowest cap measured), starts 02:00", &pct, name));
 	CHECK_STRING(name, "a.b-c");
 	CU_ASSERT(pct == 12.5);
-	CU_ASSERT(!report_prediction_find("", &pct, name));
-	CU_ASSERT(!report_prediction_find("wattle: 300 W/node x 4 nodes: 1200 W", &pct, name));
-	CU_ASSERT(!report_prediction_find("bob says (slowdown 5.0%, profile x)", &pct, name));
-	CU_ASSERT(!report_prediction_find("wattle: (slowdown x%, profile x)", &pct, name));
-	CU_ASSERT(!report_prediction_find("wattle: (slowdown 1%, profile )", &pct, name));
+	CU_ASSERT(!wattle_prediction_find("", &pct, name));
+	CU_ASSERT(!wattle_prediction_find("wattle: 300 W/node x 4 nodes: 1200 W", &pct, name));
+	CU_ASSERT(!wattle_prediction_find("bob says (slowdown 5.0%, profile x)", &pct, name));
+	CU_ASSERT(!wattle_prediction_find("wattle: (slowdown x%, profile x)", &pct, name));
+	CU_ASSERT(!wattle_prediction_find("wattle: (slowdown 1%, profile )", &pct, name));
 }
 
 static const struct test tests[] = {
