@@ -199,7 +199,7 @@ static int start(struct wattle_run *run, struct leg *leg)
 	struct wattle_launch launch = {
 		.job_id = run->job_id, .number = run->state.steps + 1, .nodes = run->nodes, .tasks_per_node = run->state.tasks_per_node,
 		.signal = run->signal, .wait_s = run->grace_s, .mpi = run->mpi, .folder = run->folder, .launch_args = run->launch_args,
-		.program = run->program, .measured = run->measured, .mpirun = run->mpirun, .self = run->self, .checkpointed = run->checkpointed,
+		.program = run->program, .measured = run->measured, .mpirun = run->mpirun, .self = run->self, .rank = run->rank,
 	};
 	char until[16];
 

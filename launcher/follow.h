@@ -20,7 +20,7 @@ struct wattle_run {
 	/* what was asked for */
 	const struct wattle_course *course; /* NULL: no plan, the program runs at the size it has */
 	char *const *program, *const *launch_args;
-	const char *mpi, *mpirun, *self; /* as in wattle_launch */
+	const char *mpi, *mpirun, *self, *rank; /* as in wattle_launch */
 	const char *folder;      /* absolute */
 	int folder_fd;
 	int signal;

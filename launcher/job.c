@@ -178,7 +178,21 @@ int wattle_job_limits(bool *ret, struct wattle_err *err)
 	return 0;
 }
 
-int wattle_job_has_epilog(const char *program, bool *ret, struct wattle_err *err)
+void wattle_site_parse(const char *text, struct wattle_site *ret)
+{
+	static const char epilog[] = "EpilogSlurmctld", proctrack[] = "ProctrackType";
+
+	*ret = (struct wattle_site) { .signals_tree = true };
+	for (const char *line = text, *end; *line; line = *end ? end + 1 : end) {
+		end = line + strcspn(line, "\n");
+		if (strncmp(line, epilog, strlen(epilog)) == 0 && memmem(line, (size_t) (end - line), "wattle-resize", strlen("wattle-resize")))
+			ret->epilog = true;
+		if (strncmp(line, proctrack, strlen(proctrack)) == 0 && memmem(line, (size_t) (end - line), "proctrack/cgroup", strlen("proctrack/cgroup")))
+			ret->signals_tree = false;
+	}
+}
+
+int wattle_site_ask(struct wattle_site *ret, struct wattle_err *err)
 {
 	const char *args[] = { "show", "config", NULL };
 	struct wattle_answer answer;
@@ -186,14 +200,7 @@ int wattle_job_has_epilog(const char *program, bool *ret, struct wattle_err *err
 
 	if (rc < 0)
 		return rc;
-	*ret = false;
-	for (char *line = answer.text, *rest; line && *line; line = rest) {
-		rest = strchr(line, '\n');
-		if (rest)
-			*rest++ = '\0';
-		if (strncmp(line, "EpilogSlurmctld", 15) == 0 && strstr(line, program))
-			*ret = true;
-	}
+	wattle_site_parse(answer.text, ret);
 	free(answer.text);
 	return 0;
 }

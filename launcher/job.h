@@ -44,7 +44,14 @@ int wattle_job_begin(const char *job, int64_t begin_s, struct wattle_err *err);
 int wattle_job_limits(bool *ret, struct wattle_err *err);
 /* Whether a text of `scontrol show assoc_mgr` has such a limit: "cpu=2(0)", where "cpu=N(0)" is none; pure. */
 bool wattle_limits_found(const char *text);
-/* Whether slurm.conf names a program of that name as EpilogSlurmctld. */
-int wattle_job_has_epilog(const char *program, bool *ret, struct wattle_err *err);
+struct wattle_site {
+	bool epilog;       /* wattle-resize is EpilogSlurmctld */
+	bool signals_tree; /* signals go to every process of a step, not just to what slurmstepd started: any ProctrackType but cgroup */
+};
+
+/* slurm.conf, as slurmctld has it. */
+int wattle_site_ask(struct wattle_site *ret, struct wattle_err *err);
+/* The text of `scontrol show config`; pure. */
+void wattle_site_parse(const char *text, struct wattle_site *ret);
 
 #endif

@@ -23,7 +23,7 @@ bool wattle_rank_is(int argc, char *const *argv)
 }
 
 /* In a process group of its own, so that a signal comes once: mpirun sends to the group of what it started. */
-static void become(char **argv, pid_t parent)
+static void become(char **argv, pid_t parent, bool apart)
 {
 	const char *preload = getenv(WATTLE_PRELOAD_ENV);
 	sigset_t none;
@@ -31,7 +31,8 @@ static void become(char **argv, pid_t parent)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(1);
-	setpgid(0, 0);
+	if (apart)
+		setpgid(0, 0);
 	if (preload && *preload)
 		setenv("LD_PRELOAD", preload, 1);
 	unsetenv(WATTLE_PRELOAD_ENV);
@@ -42,21 +43,29 @@ static void become(char **argv, pid_t parent)
 	_exit(127);
 }
 
-/* Passes on what comes until the program has ended; *ret_passed: whether anything came. */
-static int attend(pid_t program, const sigset_t *set, bool *ret_passed)
+/* Until the program has ended; what comes goes on to its group, if that is another. *ret_came: what has come. */
+static int attend(pid_t program, bool apart, const sigset_t *set, sigset_t *ret_came)
 {
 	siginfo_t info;
 	int status, number;
 
+	sigemptyset(ret_came);
 	for (;;) {
 		if (waitpid(program, &status, WNOHANG) == program)
 			return status;
 		number = sigwaitinfo(set, &info);
 		if (number > 0 && number != SIGCHLD) {
-			kill(-program, number);
-			*ret_passed = true;
+			if (apart)
+				kill(-program, number);
+			sigaddset(ret_came, number);
 		}
 	}
+}
+
+/* Whether it died of what was sent to it through us, or of being told to end. */
+static bool was_sent(const sigset_t *came, int number)
+{
+	return sigismember(came, number) || sigismember(came, SIGTERM) || sigismember(came, SIGINT) || sigismember(came, SIGHUP);
 }
 
 /* In a file beside the status file. Many ranks may say so; once is enough. */
@@ -78,30 +87,31 @@ static void note(const char *what, const char *text)
 
 int wattle_rank_main(char **argv)
 {
-	const int checkpointed = atoi(argv[2]);
+	const bool tree = strcmp(argv[2], WATTLE_RANK_TREE) == 0, task = strcmp(argv[2], WATTLE_RANK_TASK) == 0;
+	const int checkpointed = tree || task ? -1 : atoi(argv[2]);
 	const struct rlimit no_core = { 0, 0 };
 	pid_t parent = getpid(), program;
-	bool passed = false;
-	sigset_t set;
+	sigset_t set, came;
 	char text[16];
 	int status;
 
 	sigfillset(&set);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	prctl(PR_SET_PDEATHSIG, SIGKILL); /* no rank outlives mpirun's daemon */
+	prctl(PR_SET_NAME, WATTLE_RANK_NAME);
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* no rank outlives slurmstepd or mpirun's daemon */
 	program = fork();
 	if (program < 0) {
 		fprintf(stderr, "wattlerun: can't start %s: %s\n", argv[3], strerror(errno));
 		return 1;
 	}
 	if (program == 0)
-		become(argv + 3, parent);
-	setpgid(program, program); /* whichever of us comes first */
-	status = attend(program, &set, &passed);
+		become(argv + 3, parent, !tree);
+	if (!tree)
+		setpgid(program, program); /* whichever of us comes first */
+	status = attend(program, !tree, &set, &came);
 	if (WIFSIGNALED(status)) {
-		/* the others may fail for want of this one, and mpirun tell of them */
 		snprintf(text, sizeof(text), "%d\n", WTERMSIG(status));
-		if (!passed)
+		if (!was_sent(&came, WTERMSIG(status)))
 			note("died", text);
 		setrlimit(RLIMIT_CORE, &no_core);
 		signal(WTERMSIG(status), SIG_DFL);

@@ -28,8 +28,8 @@ static void export_words(const struct wattle_launch *l, const char *status_path)
 		setenv("WATTLE_MEASURE", l->measured, 1);
 		/* for programs that are not linked with it; the loader finds it as it does any library */
 		snprintf(path, sizeof(path), "%s%slibwattle_mpi.so.0", preload ? preload : "", preload ? ":" : "");
-		/* srun stands it; of mpirun's daemons nobody knows, so there the ranks alone get it */
-		setenv(l->mpirun ? WATTLE_PRELOAD_ENV : "LD_PRELOAD", path, 1);
+		/* srun stands it; of mpirun's daemons nobody knows */
+		setenv(l->rank ? WATTLE_PRELOAD_ENV : "LD_PRELOAD", path, 1);
 	}
 	setenv(WATTLE_STATUS_ENV, status_path, 1);
 	snprintf(text, sizeof(text), "%d", l->signal);
@@ -85,7 +85,7 @@ static bool beside(const struct wattle_step *step, const char *what)
 	return access(path, F_OK) == 0;
 }
 
-/* The signal that a rank of mpirun's died of, by nobody that we or mpirun know of. 0: none. */
+/* The signal that a rank died of, and that nobody sent to all of them. 0: none. */
 static int died_of(const struct wattle_step *step)
 {
 	char path[sizeof(step->status_path) + 8], text[16] = "";
@@ -107,7 +107,7 @@ int wattle_step_exit(const struct wattle_step *step, int status, int checkpointe
 	/* mpirun was told 0, see wattle_rank_main */
 	if (code == 0)
 		return step->mpirun && beside(step, "left") ? checkpointed : 0;
-	return step->mpirun && died_of(step) ? 128 + died_of(step) : code;
+	return died_of(step) ? 128 + died_of(step) : code;
 }
 
 int wattle_step_ask(const struct wattle_step *step, uint32_t job_id, int signal, bool event, enum wattle_asked *ret, struct wattle_err *err)

@@ -17,8 +17,8 @@ struct wattle_launch {
 	int signal;
 	int64_t wait_s;          /* a rank that outlives the first one to end by this long is ended */
 	const char *mpirun;      /* path or name of Open MPI's; NULL: launched by srun */
-	const char *self;        /* wattlerun's own path, of which mpirun starts one a rank */
-	int checkpointed;        /* the exit status that is no failure */
+	const char *self;        /* wattlerun's own path, of which the launcher starts one a rank */
+	const char *rank;        /* what that one is told, see rank.h; NULL: srun starts the program itself */
 	const char *mpi;         /* srun --mpi=; NULL: the site's default */
 	const char *folder;      /* absolute; of the status file */
 	const char *measured;    /* absolute; libwattle_mpi, preloaded, writes there. NULL: nothing is measured */

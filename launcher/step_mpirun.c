@@ -36,7 +36,7 @@ void wattle_mpirun_words(struct wattle_words *w, const struct wattle_launch *l)
 	wattle_words_all(w, l->launch_args);
 	wattle_words_add(w, l->self);
 	wattle_words_add(w, WATTLE_RANK_WORD);
-	wattle_words_make(w, "%d", l->checkpointed);
+	wattle_words_add(w, l->rank);
 	wattle_words_all(w, l->program);
 }
 

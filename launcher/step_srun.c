@@ -12,6 +12,7 @@
 
 #include "job.h"
 #include "program.h"
+#include "rank.h"
 
 void wattle_srun_words(struct wattle_words *w, const struct wattle_launch *l, const char *name)
 {
@@ -27,6 +28,11 @@ void wattle_srun_words(struct wattle_words *w, const struct wattle_launch *l, co
 		wattle_words_make(w, "--mpi=%.40s", l->mpi);
 	wattle_words_all(w, l->launch_args);
 	wattle_words_add(w, "--");
+	if (l->rank) {
+		wattle_words_add(w, l->self);
+		wattle_words_add(w, WATTLE_RANK_WORD);
+		wattle_words_add(w, l->rank);
+	}
 	wattle_words_all(w, l->program);
 }
 

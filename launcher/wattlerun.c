@@ -252,25 +252,25 @@ static double leave_by(const struct wattle_job *job, int64_t grace_s)
 	return (double) (job->end_s - LEAVE_SPARE_S - (grace_s < left_s / 4 ? grace_s : left_s / 4));
 }
 
-static int ask_slurm(const struct wattle_run *run, struct wattle_job *job, char *comment, size_t size, bool *epilog, struct wattle_err *err)
+static int ask_slurm(const struct wattle_run *run, struct wattle_job *job, char *comment, size_t size, struct wattle_site *site, struct wattle_err *err)
 {
 	int rc = wattle_job_ask(run->job_id, job, err);
 
 	if (rc == 0)
 		rc = wattle_job_comment(run->job_id, comment, size, err);
-	return rc == 0 ? wattle_job_has_epilog("wattle-resize", epilog, err) : rc;
+	return rc == 0 ? wattle_site_ask(site, err) : rc;
 }
 
 static void look_at_slurm(struct wattle_run *run, int tries)
 {
 	struct wattle_err err = WATTLE_ERR_INIT;
 	struct wattle_job job;
-	bool epilog = false;
+	struct wattle_site site;
 	char comment[WATTLE_COMMENT_MAX];
 	int rc;
 
 	run->can_resize = false;
-	while ((rc = ask_slurm(run, &job, comment, sizeof(comment), &epilog, &err)) < 0 && rc != -ENOENT && --tries > 0)
+	while ((rc = ask_slurm(run, &job, comment, sizeof(comment), &site, &err)) < 0 && rc != -ENOENT && --tries > 0)
 		sleep(SLURM_AGAIN_S);
 	if (rc < 0) {
 		snprintf(run->why_not, sizeof(run->why_not), "%.240s", err.text);
@@ -278,6 +278,8 @@ static void look_at_slurm(struct wattle_run *run, int tries)
 	}
 	snprintf(run->comment, sizeof(run->comment), "%s", wattle_comment_own(comment));
 	run->restarts = job.restarts;
+	if (!run->mpirun)
+		run->rank = site.signals_tree ? WATTLE_RANK_TREE : WATTLE_RANK_TASK;
 	/* the plan's, if any, has its margin taken off */
 	if (job.deadline_s && (!(run->deadline_s > 0) || (double) job.deadline_s < run->deadline_s))
 		run->deadline_s = (double) job.deadline_s;
@@ -285,7 +287,7 @@ static void look_at_slurm(struct wattle_run *run, int tries)
 		snprintf(run->why_not, sizeof(run->why_not), "a task of an array or a component of a heterogeneous job keeps its size");
 	else if (!job.requeue)
 		snprintf(run->why_not, sizeof(run->why_not), "the job may not be requeued (sbatch --requeue)");
-	else if (!epilog)
+	else if (!site.epilog)
 		snprintf(run->why_not, sizeof(run->why_not), "this cluster's EpilogSlurmctld is not wattle-resize");
 	else {
 		run->can_resize = true;
@@ -429,7 +431,7 @@ int main(int argc, char **argv)
 	struct wattle_replanner replanner = { .path = "" };
 	struct wattle_run run = { .folder_fd = -1 };
 	struct options o;
-	char folder[PATH_MAX], self[PATH_MAX], measured[PATH_MAX + 32];
+	char folder[PATH_MAX], self[PATH_MAX], measured[PATH_MAX + 32], checkpointed[16];
 	int status;
 	ssize_t n;
 
@@ -452,6 +454,8 @@ int main(int argc, char **argv)
 	run.holder = wattle_holder_find();
 	run.pause_min_s = o.pause_min_s;
 	run.checkpointed = o.checkpointed;
+	snprintf(checkpointed, sizeof(checkpointed), "%d", o.checkpointed);
+	run.rank = o.mpirun ? checkpointed : NULL;
 	run.quiet = o.quiet;
 	run.job_id = env_number("SLURM_JOB_ID");
 	run.nodes = env_number("SLURM_NNODES");

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What wattlerun is to mpirun: one that says 0 for "checkpointed", passes signals on once, and tells of all else as it was.
+# What wattlerun is to launchers: one that says 0 to mpirun for "checkpointed", passes signals on once, tells of all else as it was, and
+# notes what a rank died of.
 set -euo pipefail
 build=$PWD
 dir=$(mktemp -d)
@@ -68,6 +69,28 @@ kill -TERM $!
 rc=0
 wait $! || rc=$?
 [[ $rc == 143 && ! -e status.died ]] || fail "told to end: $rc"
+
+echo "under srun statuses are as they are, and signals come once: by us where Slurm sends to its task, from Slurm where it sends to all"
+for how in task tree; do
+    rank=("$build/launcher/wattlerun" --as-rank $how)
+    rm -f status.left status.died ready counted
+    gives 85 "${rank[@]}" sh -c 'exit 85'
+    gives 14 "${rank[@]}" sh -c 'exit 14'
+    [[ ! -e status.left && ! -e status.died ]] || fail "$how: noted"
+    setsid "${rank[@]}" bash count.sh &
+    for ((i = 0; i < 200; i++)); do [[ ! -e ready ]] || break; sleep 0.05; done
+    [[ $how == tree ]] && to=-$! || to=$!
+    kill -USR1 -- "$to"
+    for ((i = 0; i < 200; i++)); do [[ ! -e counted ]] || break; sleep 0.05; done
+    sleep 0.3
+    [[ $(<counted) == 1 ]] || fail "$how: it came $(<counted) times"
+    # asked before, and killed later by something else
+    pkill -9 -P $! bash
+    rc=0
+    wait $! || rc=$?
+    [[ $rc == 137 && $(<status.died) == 9 ]] || fail "$how: killed: $rc"
+done
+rank=("$build/launcher/wattlerun" --as-rank 85)
 
 echo "the program does not outlive it; a preload is the program's alone"
 "${rank[@]}" sleep 1000 &

@@ -629,6 +629,18 @@ static void test_limits(void)
 	CU_ASSERT_TRUE(wattle_limits_found("MaxTRESPJ=node=2 MaxTRESPN="));
 }
 
+static void test_site(void)
+{
+	struct wattle_site site;
+
+	wattle_site_parse("EpilogSlurmctld[0]      = /usr/libexec/wattle-resize\nProctrackType           = proctrack/cgroup\n", &site);
+	CU_ASSERT_TRUE(site.epilog && !site.signals_tree);
+	wattle_site_parse("EpilogSlurmctld         = (null)\nPrologSlurmctld = wattle-resize\nProctrackType           = proctrack/linuxproc\nX = proctrack/cgroup", &site);
+	CU_ASSERT_TRUE(!site.epilog && site.signals_tree);
+	wattle_site_parse("", &site);
+	CU_ASSERT_TRUE(!site.epilog && site.signals_tree);
+}
+
 static void test_job(void)
 {
 	struct wattle_job job;
@@ -921,6 +933,7 @@ static const struct test tests[] = {
 	{ "the next size", test_resize_size },
 	{ "whose hold it is", test_resize_may },
 	{ "limits that a change of size would lift", test_limits },
+	{ "slurm.conf as scontrol shows it", test_site },
 	{ "a line of squeue", test_job },
 	{ "the sweep lets go jobs that their requeue or their user holds, one by one", test_sweep_line },
 	{ "the sweep takes what its own job asked for in its last run", test_sweep_comment },
