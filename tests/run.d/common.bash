@@ -189,12 +189,12 @@ run_begin() {
     say "tests/run: $RUN_CHECKOUT, logs in $RUN_LOGS"
 }
 
-# The pieces in their order; those that wait, beside the first that computes, and at the latest before one that does neither.
+# The pieces in their order; those that wait, beside the first that bears it, and at the latest before one that does not.
 run_pieces() {
     local piece waits=()
     for piece; do ! is_one_of "$piece" "${RUN_WAITS[@]}" || waits+=("$piece"); done
     for piece; do
-        if is_one_of "$piece" "${RUN_COMPUTES[@]}"; then
+        if is_one_of "$piece" "${RUN_COMPUTES[@]}" "${RUN_BEARS[@]}"; then
             [[ -n $RUN_BESIDE ]] || beside_begin "${waits[@]}"
             waits=()
         elif is_one_of "$piece" "${waits[@]}"; then
@@ -239,7 +239,7 @@ lane() {
     local name=$RUN_PIECE-$1
     mkdir -p "$RUN_DIR/own-$name"
     : >"$RUN_DIR/results-$name"
-    RUN_RESULTS=$RUN_DIR/results-$name RUN_OWN=$RUN_DIR/own-$name WATTLE_LAB=$RUN_LAB_NAME-$1 RUN_NOW=5 "${@:2}" \
+    RUN_RESULTS=$RUN_DIR/results-$name RUN_OWN=$RUN_DIR/own-$name WATTLE_LAB=$RUN_LAB_NAME-${RUN_PIECE:0:3}-$1 RUN_NOW=5 "${@:2}" \
         5>&1 </dev/null >"$RUN_DIR/$name.out" 2>&1 &
     LANES+=("$!:$name")
 }
@@ -270,6 +270,8 @@ run_piece() {
         set +m
         trap - EXIT INT TERM HUP
         exec {RUN_LOCK}>&- # a daemon of the lab must not hold it
+        # what waits is to be served at once
+        [[ -z $RUN_BESIDE ]] || ! is_one_of "$RUN_PIECE" "${RUN_COMPUTES[@]}" || renice -n 5 -p "$BASHPID" >/dev/null
         # shellcheck source=/dev/null
         . "$RUN_D/$RUN_PIECE.bash"
         piece

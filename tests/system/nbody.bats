@@ -65,9 +65,10 @@ watch_charges() {
     ((alone_s >= 20))
     as alice rm -f mall/ck
 
-    # dirty, cleaner, very dirty, clean, middling: in slots as long as the machine is slow
+    # dirty; two nodes pay; dirty; four do; one does: in slots as long as the machine is slow. A third of the work is left for one node, however much
+    # faster than their curve the others are.
     slot_s=$(((alone_s + 9) / 18))
-    put_forecast "$slot_s" '300 4' '80 5' '4000 4' '10 5' '200 8' '1000 60'
+    put_forecast "$slot_s" '300 4' '40 4' '4000 4' '10 3' '120 20' '1000 60'
     deadline=$((T + slot_s * 48 + 20))
     id=$(submit_run out -N1-4 --job-name=nbody --power=200 --carbon=scale --carbon-work="${alone_s}s" -t2 \
         --deadline="$(date -d "@$deadline" +%Y-%m-%dT%H:%M:%S)" -- --min-pause 3s ./nbody "$ALONE")
