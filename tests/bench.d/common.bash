@@ -50,9 +50,9 @@ figure() {
             low = x[j]; high = x[n - j + 1]
             holds = op == "le" ? high <= goal : op == "ge" ? low >= goal : op == "reaches" ? high >= goal : 1
             if (json)
-                printf "{\"name\":\"%s\",\"value\":%s,\"unit\":\"%s\",\"goal\":%s,\"min\":%s,\"max\":%s,\"n\":%d,\"holds\":%s,\"low\":%s,\"high\":%s}\n",
+                printf "{\"name\":\"%s\",\"value\":%s,\"unit\":\"%s\",\"goal\":%s,\"min\":%s,\"max\":%s,\"n\":%d,\"holds\":%s,\"low\":%s,\"high\":%s,\"want\":\"%s\",\"what\":\"%s\"}\n",
                     name, num(median), unit, op == "none" ? "null" : goal, num(x[1]), num(x[n]), n,
-                    op == "none" ? "null" : holds ? "true" : "false", num(low), num(high)
+                    op == "none" ? "null" : holds ? "true" : "false", num(low), num(high), op == "none" ? "" : op == "le" ? "at most" : "at least", what
             else
                 printf "%-28s %10s %-6s 95%% %s to %s, all %s to %s, n=%d  %s  %s\n", name, num(median), unit, num(low),
                     num(high), num(x[1]), num(x[n]), n,
