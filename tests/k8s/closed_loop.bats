@@ -15,7 +15,7 @@ PAIRS_MAX=12
 IDLE_MIN_PCT=${WATTLE_IDLE_MIN_PCT-15} # of the machine, over a pair: nodes are throttled to 60% of a CPU together, so it must remain
 TARGET_PCT=10
 POINTS=4
-SECONDS_FULL=${WATTLE_LOOP_SECONDS-16}
+SECONDS_FULL=${WATTLE_LOOP_SECONDS-18}
 
 setup_file() {
     export BATS_TEST_TIMEOUT=2400
@@ -104,22 +104,23 @@ report() { lab run -- wattle report --json "mpijob/$1" "${@:2}"; }
 recorded() { report "$1" | jq -e '.jobs[0].steps | any(.pod == "launcher") and ([.[] | select(.grant_w)] | length) >= 2'; }
 # Seconds that the launcher ran, joules of both nodes with their base watts.
 measured() { report "$1" | jq -r '[([.jobs[0].steps[] | select(.pod == "launcher").elapsed_s] | last), .node_energy_j] | map(tostring) | join(" ")'; }
-# The steps that take so long, from a run of some steps that took some seconds; what a launcher needs to begin and end is in both.
-steps_for() { awk -v want="$1" -v steps="$2" -v took="$3" 'BEGIN { printf "%d", steps * (want - 0.7) / (took - 0.7) + 1 }'; }
+# steps_for SECONDS: the steps that take so long, from two runs of 4 and 12, as a launcher's begin and end take a while, too.
+steps_for() { awk -v want="$1" -v four="$FOUR_S" -v twelve="$TWELVE_S" 'BEGIN { printf "%d", 4 + 8 * (want - four) / (twelve - four) + 1 }'; }
 
 # Sets STEPS, and leaves profile nbody in the site's store.
 sweep_and_fit() {
     local cap repeat steps time_s energy_j csv='cap_w,time_s,energy_j'
-    run_job probe 4 power=400W
-    read -r time_s _ < <(measured probe)
-    steps=$(steps_for $((SECONDS_FULL * 2 / 3)) 4 "$time_s")
+    for steps in 4 12; do run_job "probe-$steps" "$steps" power=400W; done
+    read -r FOUR_S _ < <(measured probe-4)
+    read -r TWELVE_S _ < <(measured probe-12)
+    steps=$(steps_for $((SECONDS_FULL * 2 / 3)))
+    STEPS=$(steps_for "$SECONDS_FULL")
     for repeat in 1 2; do
         for cap in 400 180 300 220 260; do
             run_job "sweep-$cap-$repeat" "$steps" "power=${cap}W"
             read -r time_s energy_j < <(measured "sweep-$cap-$repeat")
             csv+=$'\n'"$cap,$time_s,$energy_j"
             echo "# $cap W: $time_s s, $energy_j J" >&3
-            [[ $cap != 400 ]] || STEPS=$(steps_for "$SECONDS_FULL" "$steps" "$time_s")
         done
     done
     lab run -- sh -c 'cat >/tmp/nbody.csv && wattle profile fit /tmp/nbody.csv --json -o /tmp/nbody.json' <<<"$csv" || return
