@@ -178,18 +178,23 @@ int wattle_job_limits(bool *ret, struct wattle_err *err)
 	return 0;
 }
 
+static bool line_has(const char *line, const char *end, const char *key, const char *value)
+{
+	return strncmp(line, key, strlen(key)) == 0 && memmem(line, (size_t) (end - line), value, strlen(value));
+}
+
 void wattle_site_parse(const char *text, struct wattle_site *ret)
 {
-	static const char epilog[] = "EpilogSlurmctld", proctrack[] = "ProctrackType";
+	bool tasks_alone = false, children = false;
 
-	*ret = (struct wattle_site) { .signals_tree = true };
+	ret->epilog = false;
 	for (const char *line = text, *end; *line; line = *end ? end + 1 : end) {
 		end = line + strcspn(line, "\n");
-		if (strncmp(line, epilog, strlen(epilog)) == 0 && memmem(line, (size_t) (end - line), "wattle-resize", strlen("wattle-resize")))
-			ret->epilog = true;
-		if (strncmp(line, proctrack, strlen(proctrack)) == 0 && memmem(line, (size_t) (end - line), "proctrack/cgroup", strlen("proctrack/cgroup")))
-			ret->signals_tree = false;
+		ret->epilog = ret->epilog || line_has(line, end, "EpilogSlurmctld", "wattle-resize");
+		tasks_alone = tasks_alone || line_has(line, end, "ProctrackType", "proctrack/cgroup");
+		children = children || line_has(line, end, "SignalChildrenProcesses", "= yes");
 	}
+	ret->signals_tree = !tasks_alone || children;
 }
 
 int wattle_site_ask(struct wattle_site *ret, struct wattle_err *err)

@@ -46,7 +46,8 @@ int wattle_job_limits(bool *ret, struct wattle_err *err);
 bool wattle_limits_found(const char *text);
 struct wattle_site {
 	bool epilog;       /* wattle-resize is EpilogSlurmctld */
-	bool signals_tree; /* signals go to every process of a step, not just to what slurmstepd started: any ProctrackType but cgroup */
+	bool signals_tree; /* signals go to every process of a step, not just to what slurmstepd started: any ProctrackType but cgroup, and
+			    * that, too, with SignalChildrenProcesses=yes */
 };
 
 /* slurm.conf, as slurmctld has it. */

@@ -635,6 +635,10 @@ static void test_site(void)
 
 	wattle_site_parse("EpilogSlurmctld[0]      = /usr/libexec/wattle-resize\nProctrackType           = proctrack/cgroup\n", &site);
 	CU_ASSERT_TRUE(site.epilog && !site.signals_tree);
+	wattle_site_parse("ProctrackType           = proctrack/cgroup\nSignalChildrenProcesses = no\n", &site);
+	CU_ASSERT_FALSE(site.signals_tree);
+	wattle_site_parse("ProctrackType           = proctrack/cgroup\nSignalChildrenProcesses = yes\n", &site);
+	CU_ASSERT_TRUE(site.signals_tree);
 	wattle_site_parse("EpilogSlurmctld         = (null)\nPrologSlurmctld = wattle-resize\nProctrackType           = proctrack/linuxproc\nX = proctrack/cgroup", &site);
 	CU_ASSERT_TRUE(!site.epilog && site.signals_tree);
 	wattle_site_parse("", &site);
