@@ -15,7 +15,7 @@ ALONE="$BODIES $STEPS ck $((BODIES / 2))"
 setup_file() {
     wait_idle
     keep_site
-    put_carbon 'margin = 0' 'spread_pct = 0' 'resize_overhead = 6s' 'min_saving_pct = 3'
+    put_carbon 'margin = 0' 'spread_pct = 0' 'resize_overhead = 3s' 'min_saving_pct = 3'
     as alice sh -c 'rm -rf mall; mkdir mall'
     lab run --user alice -- sh -c 'cat >mall/nbody.c && cd mall && mpicc -O2 -DWATTLE -o nbody nbody.c -lm -lwattle_mpi' \
         <"$BATS_TEST_DIRNAME/../apps/nbody.c"
@@ -68,7 +68,7 @@ watch_charges() {
     # dirty; two nodes pay; dirty; four do; one does: in slots as long as the machine is slow. A third of the work is left for one node, however much
     # faster than their curve the others are.
     slot_s=$(((alone_s + 9) / 18))
-    put_forecast "$slot_s" '300 4' '40 4' '4000 4' '10 3' '120 20' '1000 60'
+    put_forecast "$slot_s" '300 4' '40 4' '4000 4' '10 4' '120 20' '1000 60'
     deadline=$((T + slot_s * 48 + 20))
     id=$(submit_run out -N1-4 --job-name=nbody --power=200 --carbon=scale --carbon-work="${alone_s}s" -t2 \
         --deadline="$(date -d "@$deadline" +%Y-%m-%dT%H:%M:%S)" -- --min-pause 3s ./nbody "$ALONE")
