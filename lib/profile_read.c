@@ -85,9 +85,9 @@ static int take_object(struct json_object *object, const char *where, const char
 {
 	struct json_object *o = member(object, key);
 
+	*ret = o;
 	if (!json_object_is_type(o, json_type_object))
 		return wattle_err_set(err, EINVAL, "%s.%s must be an object", where, key);
-	*ret = o;
 	return 0;
 }
 
