@@ -6,6 +6,8 @@
  * several threads at once: no waiting, no exit, bounded work, and no state but the cached configuration and profiles (and, between the
  * components of one heterogeneous job, the first of them). */
 
+#include <slurm/slurm_errno.h>
+
 #include "err.h"
 #include "flow.h"
 #include "grant.h"
@@ -13,6 +15,7 @@
 #include "request.h"
 #include "siteconf.h"
 #include "slurm_compat.h"
+#include "slurmctld.h"
 
 #define WATTLE_ENTRIES_MAX 65536 /* of an environment that are looked at */
 

@@ -2,36 +2,18 @@
 #ifndef WATTLE_SLURM_COMPAT_H
 #define WATTLE_SLURM_COMPAT_H
 
-/* Everything that differs between Slurm 22.05 and 26.05, and the functions of slurmctld that no installed header declares.
- * They are resolved by slurmctld when the plugin is loaded: -lslurm would bring a second copy of its globals. */
+/* Everything of ours that differs between Slurm 22.05 and 26.05. Its plugins load only into the version they were built for, so all
+ * of it is decided at compile time, and nowhere else. */
 
 #include <slurm/slurm.h>
-#include <slurm/slurm_errno.h>
-#include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
-/* Memory of job_desc and *err_msg is Slurm's: glibc's free() on it, or its xfree on glibc's, aborts. Out of memory, they end the
- * process, so only bounded sizes are asked for. Both take the address of the pointer or the size, never a user's number. */
-extern char *slurm_xstrdup(const char *str);
-extern void slurm_xfree(void **item);
-extern void *slurm_xcalloc(size_t count, size_t size, bool clear, bool try_alloc, const char *file, int line, const char *func);
+/* Up to 23.11 sbatch, srun and salloc have a --power of their own (it takes only "level"); a SPANK option of that name is
+ * disabled there with an error line on every invocation. 24.05 dropped it. */
+#define WATTLE_SLURM_HAS_POWER (SLURM_VERSION_NUMBER < SLURM_VERSION_NUM(24, 5, 0))
 
-extern void slurm_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
-extern void slurm_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
-extern void slurm_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-/* Weak: a version without them makes the plugin refuse what it can't judge, and slurmctld starts. */
-#define WATTLE_WEAK __attribute__((weak))
-/* The environment PrologSlurmctld gets: an xmalloc'd, NULL-ended array of xmalloc'd strings. It is how we look at a job:
- * copy_job_record_to_job_desc() shows more, but reads two files, dereferences data that a job has only once it was tried for
- * scheduling, and slurm_free_job_desc_msg() aborts on the environment in it (seen on 22.05.8; the same code in 24.11). */
-extern char **job_common_env_vars(void *job_ptr, bool is_complete) WATTLE_WEAK;
-/* ESLURM_JOB_PENDING, ESLURM_ALREADY_DONE or 0. */
-extern int job_alloc_info_ptr(uint32_t uid, void *job_ptr) WATTLE_WEAK;
-extern bool validate_operator(uid_t uid) WATTLE_WEAK;
-extern char *default_part_name WATTLE_WEAK;
+/* Since 23.02 a heterogeneous job has licences on its first component or not at all. */
+#define WATTLE_HET_LICENCES_ON_LEADER (SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(23, 2, 0))
 
 /* How a list spells a generic resource. */
 #if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(23, 11, 0)
@@ -41,7 +23,8 @@ extern char *default_part_name WATTLE_WEAK;
 #endif
 
 /* job_modify() can tell the user why since 23.02. */
-#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(23, 2, 0)
+#define WATTLE_JOB_MODIFY_TELLS (SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(23, 2, 0))
+#if WATTLE_JOB_MODIFY_TELLS
 #define WATTLE_JOB_MODIFY_ARGS job_desc_msg_t *job_desc, void *job_ptr, uint32_t submit_uid, char **err_msg
 #define WATTLE_JOB_MODIFY_ERR_MSG err_msg
 #else
@@ -49,11 +32,11 @@ extern char *default_part_name WATTLE_WEAK;
 #define WATTLE_JOB_MODIFY_ERR_MSG NULL
 #endif
 
-/* Since 23.02 a heterogeneous job has licences on its first component or not at all. */
-#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(23, 2, 0)
-#define WATTLE_HET_LICENCES_ON_LEADER 1
+/* The id in a submit_response_msg_t: within a step's since 25.11, as in other structures of the client's API. */
+#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(25, 11, 0)
+#define WATTLE_RESPONSE_JOB_ID(response) ((response)->step_id.job_id)
 #else
-#define WATTLE_HET_LICENCES_ON_LEADER 0
+#define WATTLE_RESPONSE_JOB_ID(response) ((response)->job_id)
 #endif
 
 #endif

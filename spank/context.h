@@ -16,6 +16,15 @@
 #include "siteconf.h"
 #include "slurm_compat.h"
 
+/* Slurm dlsyms the hooks and plugin_* of <slurm/spank.h>: the build's -fvisibility=hidden must not reach them. */
+#pragma GCC visibility push(default)
+#include <slurm/spank.h>
+#pragma GCC visibility pop
+
+/* Steps from here up are the job's own (interactive, extern, batch, pending): the --power they see was the job's
+ * request, which is the grant, not an ask. */
+#define WATTLE_STEP_FIRST_SPECIAL SLURM_INTERACTIVE_STEP
+
 /* How long to stand in line for the lease book: a crowd of steps on a slow node is no fault of theirs. */
 #define WATTLE_LOCK_WAIT_MS 30000
 

@@ -10,6 +10,7 @@
 
 #include "cleanup.h"
 #include "grant.h"
+#include "slurm_compat.h"
 #include "tres.h"
 #include "unit/runner.h"
 
@@ -984,7 +985,7 @@ static int check_random_change(const struct submission *s)
 		    charge_w != (uint64_t) grant.watts_w * nodes)
 			failed = fprintf(stderr, "licences \"%s\" after a change to %u nodes of grant %s\n", asked.licenses, nodes,
 					 grant_text(&s->desc));
-	} else if (!message && SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(23, 2, 0)) {
+	} else if (!message && WATTLE_JOB_MODIFY_TELLS) {
 		failed = fprintf(stderr, "a change refused without a word\n");
 	}
 	slurm_xfree((void **) &message);

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "slurm_compat.h"
+
 static char *environment[] = { "PATH=/usr/bin:/bin", "WATTLE_GRANT=v1 watts=400 nodes=1-1", "SPANK_WATTLE_GRANT=v1 watts=400 nodes=1-1" };
 
 static void prepare(job_desc_msg_t *d, char *script)
@@ -44,7 +46,7 @@ static int submit_forged(char *node)
 		slurm_perror("raw_submit");
 		return 1;
 	}
-	printf("%u\n", response->job_id);
+	printf("%u\n", WATTLE_RESPONSE_JOB_ID(response));
 	return 0;
 }
 
@@ -62,7 +64,7 @@ static int submit_entries(char **entries, uint32_t n)
 		slurm_perror("raw_submit");
 		return 1;
 	}
-	printf("%u\n", response->job_id);
+	printf("%u\n", WATTLE_RESPONSE_JOB_ID(response));
 	return 0;
 }
 
