@@ -155,7 +155,7 @@ static int perform(struct play *play, const struct act *act)
 	return answered;
 }
 
-static void call_once(struct play *play, enum rig_op op, uint32_t job_id, uint32_t watts_w, const struct wattle_proc *parent)
+static void play_call(struct play *play, enum rig_op op, uint32_t job_id, uint32_t watts_w, const struct wattle_proc *parent)
 {
 	struct rig_call call = { .op = op, .job_id = job_id, .watts_w = watts_w };
 	struct rig_answer answer;
@@ -174,7 +174,7 @@ static void start_neighbour(struct play *play)
 	struct rig_answer answer;
 
 	actor_start(&play->other_slurmd);
-	call_once(play, RIG_JOB_BEGIN, NEIGHBOUR, 120, &play->other_slurmd.proc);
+	play_call(play, RIG_JOB_BEGIN, NEIGHBOUR, 120, &play->other_slurmd.proc);
 	actor_start(&play->neighbour);
 	if (!actor_call(&play->neighbour, &call, &answer) || answer.rc < 0)
 		fail(play, "the neighbour can't begin: %s", answer.err.text);
@@ -201,7 +201,7 @@ static void next_job(struct play *play)
 
 	actor_start(&slurmd);
 	actor_start(&stepd);
-	call_once(play, RIG_JOB_BEGIN, NEXT, 200, &slurmd.proc);
+	play_call(play, RIG_JOB_BEGIN, NEXT, 200, &slurmd.proc);
 	check(play, "next job begun", false, true);
 	if (!actor_call(&stepd, &begin, &answer) || answer.rc < 0)
 		fail(play, "next job's step: %s", answer.err.text);
@@ -240,7 +240,7 @@ static void reboot(struct play *play, bool keep_book)
 	limits_write(&play->boot);
 	if (!keep_book)
 		run_dir_wipe();
-	call_once(play, RIG_SWEEP, 0, 0, NULL);
+	play_call(play, RIG_SWEEP, 0, 0, NULL);
 	check(play, "after the reboot", false, true);
 	next_job(play);
 }
@@ -253,7 +253,7 @@ static void go_on(struct play *play, const struct act *died_in, enum after after
 	switch (after) {
 	case THEN_SWEEP:
 		all_die(play);
-		call_once(play, RIG_SWEEP, 0, 0, NULL);
+		play_call(play, RIG_SWEEP, 0, 0, NULL);
 		check(play, "swept", false, true);
 		break;
 	case THEN_NEXT_JOB:
@@ -261,12 +261,12 @@ static void go_on(struct play *play, const struct act *died_in, enum after after
 		next_job(play);
 		break;
 	case THEN_LIVES_ON:
-		call_once(play, RIG_SWEEP, 0, 0, NULL);
+		play_call(play, RIG_SWEEP, 0, 0, NULL);
 		check(play, "lives on", lives, false);
-		call_once(play, RIG_JOB_END, JOB, 0, NULL);
+		play_call(play, RIG_JOB_END, JOB, 0, NULL);
 		check(play, "its epilog", false, true);
 		if (died_in->op == RIG_PODS_SET)
-			call_once(play, RIG_PODS_SET, 0, 0, NULL);
+			play_call(play, RIG_PODS_SET, 0, 0, NULL);
 		all_die(play);
 		break;
 	case THEN_REBOOT:
@@ -276,7 +276,7 @@ static void go_on(struct play *play, const struct act *died_in, enum after after
 	case THEN_TORN:
 		tear_book();
 		all_die(play);
-		call_once(play, RIG_SWEEP, 0, 0, NULL);
+		play_call(play, RIG_SWEEP, 0, 0, NULL);
 		check(play, "torn and swept", false, true);
 		break;
 	case N_AFTER:
@@ -285,7 +285,7 @@ static void go_on(struct play *play, const struct act *died_in, enum after after
 	if (play->neighbour.pid) {
 		actor_kill(&play->neighbour);
 		actor_kill(&play->other_slurmd);
-		call_once(play, RIG_SWEEP, 0, 0, NULL);
+		play_call(play, RIG_SWEEP, 0, 0, NULL);
 	}
 	check(play, "at the end", false, true);
 }

@@ -25,6 +25,8 @@ layer_create() {
     { cat "$base/etc/passwd" && printf '%s:x:%s:%s::/home/%s:/bin/bash\n' alice 70001 70001 alice bob 70002 70002 bob; } \
         >"$l/etc/passwd"
     { cat "$base/etc/group" && printf '%s:x:%s:\n' alice 70001 bob 70002; } >"$l/etc/group"
+    # PAM knows no user without a line there: su fails, by which slurmd asks for a user's environment (--export=NAME), and 25.05 and later then hold the job
+    { cat "$base/etc/shadow" && printf '%s:*:20000:0:99999:7:::\n' alice bob; } | install -m 640 /dev/stdin "$l/etc/shadow"
     install -d -o 70001 -g 70001 -m 700 "$s/home/alice"
     install -d -o 70002 -g 70002 -m 700 "$s/home/bob"
     chmod 700 "$s/root"
