@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The PMPI layer for Fortran programs: Open MPI's bindings call PMPI themselves, so the layer in C never sees them. Both sets of names that it
- * has are taken, mpif.h's and `use mpi`'s (mpi_send_), and mpi_f08's (mpi_send_f08_). All arguments of these are addresses, also one that
- * was left out, so how many there are is all that must be known. A program without Fortran has no pmpi_send_, and never calls mpi_send_.
+/* The PMPI layer for Fortran programs: Open MPI's bindings call PMPI themselves, so the layer in C never sees them. All sets of names that it
+ * has are taken, mpif.h's and `use mpi`'s (mpi_send_), and mpi_f08's (mpi_send_f08_, with Open MPI 6 mpi_send_f08ts_ where there is a buffer).
+ * All arguments of these are addresses, also one that was left out, so how many there are is all that must be known. A program without Fortran has no pmpi_send_, and never calls mpi_send_.
  * To measure another function: add its line. */
 #include <mpi.h>
 
@@ -51,7 +51,8 @@ uint64_t wattle_checkpoint_calls(void); /* mpi_entry.c */
 	}
 #define WRAP(name, n)                          \
 	NAME(mpi_##name##_, (P##n), (A##n))        \
-	NAME(mpi_##name##_f08_, (P##n), (A##n))
+	NAME(mpi_##name##_f08_, (P##n), (A##n))    \
+	NAME(mpi_##name##_f08ts_, (P##n), (A##n))
 
 /* point to point */
 WRAP(send, 7)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The three calls of wattle.h from C++: `loop STEPS`. Asked for a checkpoint, it leaves with 85. Prints the steps that it did.
+#include <cstdint>
 #include <cstdlib>
 #include <iostream>
 #include <mpi.h>

@@ -878,6 +878,9 @@ static void randomize(job_desc_msg_t *d)
 	d->threads_per_core = (uint16_t) random_count();
 	d->pn_min_memory = (uint64_t) random_count() << 32;
 	d->het_job_offset = random_number(3) ? NO_VAL : random_count();
+	/* the charge of a second component stands on the first one, which must live as long: in slurmctld it does */
+	if (WATTLE_HET_LICENCES_ON_LEADER && d->het_job_offset == 1)
+		d->het_job_offset = 2;
 	if (!random_number(3))
 		d->licenses = random_text();
 	if (!random_number(3))
