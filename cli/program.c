@@ -27,6 +27,13 @@ static int64_t now_ms(void)
 	return (int64_t) t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+/* What Slurm's commands take from the environment to show less, or in another form. */
+static const char *const habits[] = {
+	"SLURM_CLUSTERS", "SLURM_BITSTR_LEN", "SACCT_FORMAT", "SQUEUE_ACCOUNT", "SQUEUE_ARRAY", "SQUEUE_CLUSTERS", "SQUEUE_FEDERATION",
+	"SQUEUE_FORMAT", "SQUEUE_FORMAT2", "SQUEUE_LICENSES", "SQUEUE_LOCAL", "SQUEUE_NAMES", "SQUEUE_PARTITION", "SQUEUE_QOS",
+	"SQUEUE_SIBLING", "SQUEUE_SORT", "SQUEUE_STATES", "SQUEUE_USERS",
+};
+
 /* Runs in the child: only async-signal-safe calls, but for setenv, which is safe as we have one thread. */
 static void __attribute__((noreturn)) become(const char *const *argv, bool as_is, int out, int said, int told)
 {
@@ -43,8 +50,8 @@ static void __attribute__((noreturn)) become(const char *const *argv, bool as_is
 	if (!as_is) {
 		setenv("LC_ALL", "C", 1);
 		setenv("SLURM_TIME_FORMAT", "%s", 1);
-		unsetenv("SLURM_CLUSTERS");
-		unsetenv("SACCT_FORMAT");
+		for (size_t i = 0; i < sizeof(habits) / sizeof(habits[0]); i++)
+			unsetenv(habits[i]);
 	}
 	execv(argv[0], (char *const *) (uintptr_t) argv);
 	code = errno;

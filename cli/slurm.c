@@ -190,9 +190,8 @@ static int sacct_row(char *row, struct wattle_slurm_jobs *jobs)
 	return nodes_set(job, field[F_NODES]);
 }
 
-/* A job a line, as take_row reads it. */
-static int parse_rows(const char *text, const char *program, int (*take_row)(char *row, struct wattle_slurm_jobs *jobs),
-		      struct wattle_slurm_jobs *ret, struct wattle_err *err)
+/* A job a line. */
+int wattle_sacct_parse(const char *text, struct wattle_slurm_jobs *ret, struct wattle_err *err)
 {
 	cleanup_free char *all = strdup(text);
 	struct wattle_slurm_jobs jobs = { 0, NULL };
@@ -201,19 +200,14 @@ static int parse_rows(const char *text, const char *program, int (*take_row)(cha
 	if (!all)
 		return wattle_err_set(err, ENOMEM, "out of memory");
 	for (char *row = strtok_r(all, "\n", &save); row; row = strtok_r(NULL, "\n", &save))
-		if (take_row(row, &jobs) < 0) {
+		if (sacct_row(row, &jobs) < 0) {
 			wattle_slurm_jobs_free(&jobs);
 			return wattle_err_set(err, ENOMEM, "more jobs than can be reported at once (%d)", WATTLE_SLURM_JOBS_MAX);
 		}
 	if (jobs.n == 0)
-		return wattle_err_set(err, ENOENT, "%s knows no such job", program);
+		return wattle_err_set(err, ENOENT, "sacct knows no such job");
 	*ret = jobs;
 	return 0;
-}
-
-int wattle_sacct_parse(const char *text, struct wattle_slurm_jobs *ret, struct wattle_err *err)
-{
-	return parse_rows(text, "sacct", sacct_row, ret, err);
 }
 
 bool wattle_scontrol_field(const char *line, const char *key, char *ret, size_t size)
@@ -233,81 +227,102 @@ bool wattle_scontrol_field(const char *line, const char *key, char *ret, size_t 
 	return false;
 }
 
-/* Of a key whose value may hold blanks: up to the next word with a '='. */
-static void scontrol_words(const char *line, const char *key, char *ret, size_t size)
-{
-	const char *p = strstr(line, key), *end;
-	size_t len;
+enum { Q_RAW, Q_ID, Q_STATE, Q_USER, Q_UID, Q_START, Q_END, Q_SUBMIT, Q_ELIGIBLE, Q_PARTITION, Q_REASON, Q_COMMENT, Q_NAME, Q_NODES };
 
-	if (!p)
-		return;
-	p += strlen(key);
-	for (end = p; *end && *end != '\n'; end++)
-		if (*end == ' ' && end[1 + strcspn(end + 1, " =\n")] == '=')
-			break;
-	len = (size_t) (end - p);
-	if (len >= size)
-		len = size - 1;
-	memcpy(ret, p, len);
-	ret[len] = '\0';
+/* Widths; and the sum of all but the last one's, which is that of the nodes. */
+static size_t columns(size_t *width)
+{
+	const char *p = WATTLE_SQUEUE_FIELDS;
+	size_t sum = 0;
+
+	for (int i = 0; i <= Q_NODES; i++) {
+		p = strchr(p, ':') + 1;
+		width[i] = strtoul(p, NULL, 10);
+		if (i < Q_NODES)
+			sum += width[i];
+	}
+	return sum;
 }
 
-static int scontrol_row(char *row, struct wattle_slurm_jobs *jobs)
+/* One column, without the blanks that fill it; "" for Slurm's "none". */
+static void column(char *ret, size_t size, const char *text, size_t width)
 {
-	char text[256], more[32], array[24], part[24];
-	struct wattle_slurm_job *job;
-	cleanup_free char *nodes = malloc(strlen(row) + 1);
-	uint64_t v;
-	const char *end;
+	char buf[260];
 
-	if (!nodes)
-		return -ENOMEM;
-	if (!wattle_scontrol_field(row, "JobId", text, sizeof(text)) || !(end = digits(text, &v)) || *end || v == 0 || v > UINT32_MAX)
-		return 0;
+	while (width > 0 && text[width - 1] == ' ')
+		width--;
+	if (width >= sizeof(buf))
+		width = sizeof(buf) - 1;
+	memcpy(buf, text, width);
+	buf[width] = '\0';
+	copy(ret, size, strcmp(buf, "(null)") == 0 ? "" : buf);
+}
+
+static int squeue_row(const char *row, const size_t *width, const char *nodes, struct wattle_slurm_jobs *jobs)
+{
+	char text[Q_NODES][260];
+	struct wattle_slurm_job *job;
+	const char *end;
+	uint64_t v;
+
+	for (int i = 0; i < Q_NODES; row += width[i++])
+		column(text[i], sizeof(text[i]), row, width[i]);
+	end = digits(text[Q_RAW], &v);
+	if (!end || *end || v == 0 || v > UINT32_MAX)
+		return -EPROTO;
 	job = job_add(jobs, (uint32_t) v);
 	if (!job)
 		return -ENOMEM;
-	if (wattle_scontrol_field(row, "ArrayJobId", array, sizeof(array)) &&
-	    wattle_scontrol_field(row, "ArrayTaskId", part, sizeof(part)))
-		snprintf(job->label, sizeof(job->label), "%s_%s", array, part);
-	else if (wattle_scontrol_field(row, "HetJobId", array, sizeof(array)) &&
-		 wattle_scontrol_field(row, "HetJobOffset", part, sizeof(part)))
-		snprintf(job->label, sizeof(job->label), "%s+%s", array, part);
-	else
-		copy(job->label, sizeof(job->label), text);
-	if (wattle_scontrol_field(row, "JobState", text, sizeof(text)))
-		copy(job->state, sizeof(job->state), text);
-	if (wattle_scontrol_field(row, "JobName", text, sizeof(text)))
-		copy(job->name, sizeof(job->name), text);
-	if (wattle_scontrol_field(row, "Partition", text, sizeof(text)))
-		copy(job->partition, sizeof(job->partition), text);
-	if (wattle_scontrol_field(row, "UserId", text, sizeof(text))) { /* alice(1001) */
-		char *open = strchr(text, '(');
-
-		if (open && (end = digits(open + 1, &v)) && *end == ')')
-			job->uid = (uid_t) v;
-		if (open)
-			*open = '\0';
-		copy(job->user, sizeof(job->user), text);
-	}
-	if (wattle_scontrol_field(row, "StartTime", text, sizeof(text)))
-		job->start_s = seconds(text);
-	if (wattle_scontrol_field(row, "EndTime", text, sizeof(text)))
-		job->end_s = seconds(text);
-	if (wattle_scontrol_field(row, "SubmitTime", text, sizeof(text)) && wattle_scontrol_field(row, "EligibleTime", more, sizeof(more)))
-		times_set(job, seconds(text), seconds(more));
-	scontrol_words(row, " AdminComment=", text, sizeof(text));
-	if (strstr(row, " AdminComment="))
-		copy(job->comment, sizeof(job->comment), text);
+	copy(job->label, sizeof(job->label), text[Q_ID]);
+	copy(job->state, sizeof(job->state), text[Q_STATE]);
+	copy(job->user, sizeof(job->user), text[Q_USER]);
+	copy(job->partition, sizeof(job->partition), text[Q_PARTITION]);
+	copy(job->reason, sizeof(job->reason), text[Q_REASON]);
+	copy(job->comment, sizeof(job->comment), text[Q_COMMENT]);
+	copy(job->name, sizeof(job->name), text[Q_NAME]);
+	end = digits(text[Q_UID], &v);
+	if (end && !*end)
+		job->uid = (uid_t) v;
+	job->start_s = seconds(text[Q_START]);
+	job->end_s = seconds(text[Q_END]);
+	times_set(job, seconds(text[Q_SUBMIT]), seconds(text[Q_ELIGIBLE]));
 	job->over = state_over(job->state);
-	if (wattle_scontrol_field(row, "NodeList", nodes, strlen(row) + 1))
-		return nodes_set(job, nodes);
-	return 0;
+	return nodes_set(job, nodes);
 }
 
-int wattle_scontrol_jobs_parse(const char *text, struct wattle_slurm_jobs *ret, struct wattle_err *err)
+int wattle_squeue_parse(const char *text, struct wattle_slurm_jobs *ret, struct wattle_err *err)
 {
-	return parse_rows(text, "scontrol", scontrol_row, ret, err);
+	struct wattle_slurm_jobs jobs = { 0, NULL };
+	size_t width[Q_NODES + 1], sum = columns(width), left = strlen(text);
+	int rc = 0;
+
+	while (left > 0 && rc == 0) {
+		const char *nodes = text + sum, *end = left > sum ? strchr(nodes, '\n') : NULL;
+		cleanup_free char *list = NULL;
+
+		if (!end) {
+			rc = -EPROTO;
+			break;
+		}
+		list = strndup(nodes, (size_t) (end - nodes));
+		if (list)
+			list[strcspn(list, " ")] = '\0';
+		if (list && strlen(list) == width[Q_NODES])
+			*list = '\0';
+		rc = list ? squeue_row(text, width, list, &jobs) : -ENOMEM;
+		left -= (size_t) (end + 1 - text);
+		text = end + 1;
+	}
+	if (rc == 0 && jobs.n > 0) {
+		*ret = jobs;
+		return 0;
+	}
+	wattle_slurm_jobs_free(&jobs);
+	if (rc == -ENOMEM)
+		return wattle_err_set(err, ENOMEM, "more jobs than can be reported at once (%d)", WATTLE_SLURM_JOBS_MAX);
+	if (rc < 0)
+		return wattle_err_set(err, EPROTO, "squeue answered something else than it was asked: \"%.40s\"", text);
+	return wattle_err_set(err, ENOENT, "squeue knows no such job");
 }
 
 bool wattle_scontrol_config(const char *text, const char *key, char *ret, size_t size)
@@ -383,7 +398,16 @@ int wattle_scontrol_ask(const char *a, const char *b, const char *c, char **ret_
 	return wattle_slurm_ask("scontrol", words, ret_text, err);
 }
 
-/* Takes over what scontrol says: its state is of now, sacct's may lag behind, and lack an array's last tasks. */
+int wattle_slurm_jobs_now(const char *id, struct wattle_slurm_jobs *ret, struct wattle_err *err)
+{
+	const char *words[] = { "-h", "-a", "-t", "all", "-O", WATTLE_SQUEUE_FIELDS, "-j", id, NULL };
+	cleanup_free char *text = NULL;
+	int rc = wattle_slurm_ask("squeue", words, &text, err);
+
+	return rc < 0 ? rc : wattle_squeue_parse(text, ret, err);
+}
+
+/* Takes over what slurmctld says: its state is of now, sacct's may lag behind, and lack an array's last tasks. */
 static int merge(struct wattle_slurm_jobs *jobs, struct wattle_slurm_jobs *now)
 {
 	int rc = 0;
@@ -438,7 +462,7 @@ static int by_label(const void *a, const void *b)
 int wattle_slurm_jobs_ask(const char *id, struct wattle_slurm_jobs *ret, struct wattle_err *err)
 {
 	const char *words[] = { "-D", "-X", "-P", "-n", "-o", WATTLE_SACCT_FIELDS, "-j", id, NULL };
-	cleanup_free char *accounted = NULL, *shown = NULL;
+	cleanup_free char *accounted = NULL;
 	struct wattle_err first = WATTLE_ERR_INIT, second = WATTLE_ERR_INIT;
 	struct wattle_slurm_jobs jobs = { 0, NULL }, now = { 0, NULL };
 	int rc, rc_sacct;
@@ -450,9 +474,7 @@ int wattle_slurm_jobs_ask(const char *id, struct wattle_slurm_jobs *ret, struct 
 		*ret = jobs;
 		return 0;
 	}
-	rc = wattle_scontrol_ask("show", "job", id, &shown, &second);
-	if (rc == 0)
-		rc = wattle_scontrol_jobs_parse(shown, &now, &second);
+	rc = wattle_slurm_jobs_now(id, &now, &second);
 	if (rc == 0) {
 		rc = merge(&jobs, &now);
 		wattle_slurm_jobs_free(&now);
@@ -467,7 +489,7 @@ int wattle_slurm_jobs_ask(const char *id, struct wattle_slurm_jobs *ret, struct 
 		return 0;
 	}
 	/* "Invalid job id" is an answer; "Unable to contact" is none */
-	if (rc == -ENOENT && strstr(second.text, "Invalid job id"))
+	if (rc == -ENOENT && (strstr(second.text, "Invalid job id") || strstr(second.text, "knows no such job")))
 		return wattle_err_set(err, ENOENT, "Slurm knows no job %s", id);
 	if (rc_sacct == -ENOENT && strstr(first.text, "knows no such job"))
 		return wattle_err_set(err, ENOENT, "Slurm's accounting knows no job %s", id);

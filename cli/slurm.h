@@ -21,6 +21,7 @@ struct wattle_slurm_job {
 	int64_t start_s, end_s; /* UTC seconds; 0: not yet, not known */
 	int64_t submit_s, eligible_s; /* of its first run; eligible: when it might start at the earliest */
 	char comment[256];    /* AdminComment: what was decided at submission, as far as it fits */
+	char reason[96];      /* why it waits; "": not known */
 	bool over;            /* the state is a final one */
 	char *nodes;          /* host list "n[1-4]" of its last run; may be NULL */
 	char *nodes_before;   /* of earlier runs, comma-separated lists: requeued; may be NULL */
@@ -39,8 +40,11 @@ int wattle_jobid_parse(const char *text, uint32_t *ret_number, bool *ret_plain, 
 /* sacct -D -X -P -n -o <WATTLE_SACCT_FIELDS>; one job per JobIDRaw, the last run counts. -ENOENT: no rows. */
 #define WATTLE_SACCT_FIELDS "JobIDRaw,JobID,State,User,UID,Start,End,Submit,Eligible,Partition,NodeList,AdminComment,JobName"
 int wattle_sacct_parse(const char *text, struct wattle_slurm_jobs *ret, struct wattle_err *err);
-/* scontrol --oneliner show job */
-int wattle_scontrol_jobs_parse(const char *text, struct wattle_slurm_jobs *ret, struct wattle_err *err);
+/* squeue -h -a -t all -O <WATTLE_SQUEUE_FIELDS>. Columns of so many bytes, the last one as long as it is (22.05): names of users may hold any byte,
+ * line ends too, and (26.05) `scontrol show job` has the whole command line among its fields. Nodes that were cut are left out. -ENOENT: no rows; -EPROTO: no such columns. */
+#define WATTLE_SQUEUE_FIELDS "JobID:16,JobArrayID:128,State:32,UserName:64,UserID:16,StartTime:24,EndTime:24,SubmitTime:24," \
+	"EligibleTime:24,Partition:64,Reason:96,admin_comment:256,Name:64,NodeList:2000"
+int wattle_squeue_parse(const char *text, struct wattle_slurm_jobs *ret, struct wattle_err *err);
 /* "Key=value" of a one-line record: copies the value, up to a blank. True if it is there. */
 bool wattle_scontrol_field(const char *line, const char *key, char *ret, size_t size);
 /* "Key   = value" of scontrol show config: up to the line's end. True if it is there. */
@@ -48,7 +52,10 @@ bool wattle_scontrol_config(const char *text, const char *key, char *ret, size_t
 /* True if word stands in a comma-separated list, whatever its case; "word=…" counts too. */
 bool wattle_list_has(const char *list, const char *word);
 
-/* Asks sacct, and scontrol for what sacct does not know or thinks is still running. -ENOENT: Slurm knows no such job;
+/* What slurmctld still knows of a job. -ENOENT: nothing; -ENODEV: it does not answer. */
+int wattle_slurm_jobs_now(const char *id, struct wattle_slurm_jobs *ret, struct wattle_err *err);
+
+/* Asks sacct, and slurmctld for what sacct does not know or thinks is still running. -ENOENT: Slurm knows no such job;
  * -ENODEV: no Slurm here, or it does not answer: err says which. */
 int wattle_slurm_jobs_ask(const char *id, struct wattle_slurm_jobs *ret, struct wattle_err *err);
 

@@ -209,22 +209,18 @@ int sweep_look(const struct sweep_run *run, struct sweep_look *ret, struct wattl
 {
 	struct wattle_slurm_jobs jobs = { 0, NULL };
 	struct sweep_look look = { .over = false };
-	cleanup_free char *text = NULL;
 	char id[16];
 	int rc;
 
 	snprintf(id, sizeof(id), "%u", run->job_id);
-	rc = wattle_scontrol_ask("show", "job", id, &text, err);
-	if (rc == 0)
-		rc = wattle_scontrol_jobs_parse(text, &jobs, err);
-	if (rc == 0)
-		(void) wattle_scontrol_field(text, "Reason", look.reason, sizeof(look.reason));
-	else if (rc == -ENOENT) /* slurmctld has forgotten it, or has not: accounting knows */
+	rc = wattle_slurm_jobs_now(id, &jobs, err);
+	if (rc == -ENOENT) /* slurmctld has forgotten it, or has not: accounting knows */
 		rc = wattle_slurm_jobs_ask(id, &jobs, err);
 	if (rc < 0)
 		return rc;
 	look.over = jobs.job[0].over;
 	memcpy(look.state, jobs.job[0].state, sizeof(look.state));
+	snprintf(look.reason, sizeof(look.reason), "%.63s", jobs.job[0].reason);
 	snprintf(look.hosts, sizeof(look.hosts), "%s", jobs.job[0].nodes ? jobs.job[0].nodes : "");
 	wattle_slurm_jobs_free(&jobs);
 	*ret = look;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,32 +66,65 @@ static void test_requeued(void)
 	wattle_slurm_jobs_free(&jobs);
 }
 
-static void test_scontrol(void)
+/* A row as squeue prints it: each column cut and filled to its width, but for the last. */
+static void add_row(char *text, size_t size, const char *const *values)
 {
+	const char *p = WATTLE_SQUEUE_FIELDS;
+	size_t used = strlen(text);
+
+	for (; (p = strchr(p, ':')); values++) {
+		int width = (int) strtol(++p, NULL, 10);
+
+		used += (size_t) snprintf(text + used, size - used, strchr(p, ':') ? "%-*.*s" : "%-*.*s\n", width, width, *values);
+	}
+}
+
+static void test_squeue(void)
+{
+	static const char *const first[] = { "5", "3_2", "RUNNING", "alice", "1001", "1700000000", "1700003600", "1699990000", "1699999900", "main",
+					     "None", "wattle: 312 W/node x 4, starts 02:00 in 3h10m at the earliest: 41% less CO2",
+					     "n body\n9  AdminComment=wattle: 1 W JobState=FAILED", "n[1-2]" };
+	static const char *const second[] = { "6", "5+1", "PENDING", "bob", "1002", "N/A", "N/A", "1699990000", "1699999900", "main",
+					      "JobHeldUser", "(null)", "y", "(null)" };
+	const char *third[] = { "7", "7", "RUNNING", "bob", "1002", "N/A", "N/A", "1699990000", "1699999900", "main", "None", "", "z", NULL };
 	struct wattle_slurm_jobs jobs;
 	struct wattle_err err = WATTLE_ERR_INIT;
-	int rc = wattle_scontrol_jobs_parse(
-		"JobId=5 ArrayJobId=3 ArrayTaskId=2 JobName=n body UserId=alice(1001) GroupId=x(1) JobState=RUNNING Reason=None "
-		"SubmitTime=1699990000 EligibleTime=1699999900 AccrueTime=1699990000 "
-		"StartTime=1700000000 EndTime=1700003600 AdminComment=wattle: 312 W/node x 4, starts 02:00 in 3h10m at the earliest: 41% less CO2 Partition=main ReqNodeList=(null) ExcNodeList=(null) NodeList=n[1-2] BatchHost=n1\n"
-		"JobId=6 HetJobId=5 HetJobOffset=1 HetJobIdSet=5-6 JobName=y UserId=bob(1002) JobState=PENDING NodeList=(null)\n",
-		&jobs, &err);
+	char text[8192] = "", many[2100];
 
-	CHECK_INT(rc, 0);
+	add_row(text, sizeof(text), first);
+	add_row(text, sizeof(text), second);
+	CHECK_INT(wattle_squeue_parse(text, &jobs, &err), 0);
 	CHECK_INT(jobs.n, 2);
+	CHECK_INT(jobs.job[0].job_id, 5);
 	CHECK_STRING(jobs.job[0].label, "3_2");
+	CHECK_STRING(jobs.job[0].state, "RUNNING");
 	CHECK_STRING(jobs.job[0].comment, "wattle: 312 W/node x 4, starts 02:00 in 3h10m at the earliest: 41% less CO2");
 	CHECK_STRING(jobs.job[1].comment, "");
 	CHECK_INT(jobs.job[0].submit_s, 1699990000);
 	CHECK_INT(jobs.job[0].eligible_s, 1699999900);
+	CHECK_INT(jobs.job[0].start_s, 1700000000);
 	CHECK_STRING(jobs.job[0].nodes, "n[1-2]");
 	CHECK_STRING(jobs.job[0].user, "alice");
 	CHECK_INT(jobs.job[0].uid, 1001);
 	CHECK_INT(jobs.job[0].over, 0);
+	CHECK_INT(jobs.job[1].job_id, 6);
 	CHECK_STRING(jobs.job[1].label, "5+1");
+	CHECK_STRING(jobs.job[1].reason, "JobHeldUser");
+	CHECK_INT(jobs.job[1].start_s, 0);
 	CU_ASSERT_PTR_NULL(jobs.job[1].nodes);
 	wattle_slurm_jobs_free(&jobs);
-	CHECK_INT(wattle_scontrol_jobs_parse("slurm_load_jobs error: Invalid job id specified\n", &jobs, &err), -2);
+	/* nodes that did not fit are worse than none */
+	memset(many, 'n', sizeof(many) - 1);
+	many[sizeof(many) - 1] = text[0] = '\0';
+	third[13] = many;
+	add_row(text, sizeof(text), third);
+	CHECK_INT(wattle_squeue_parse(text, &jobs, &err), 0);
+	CU_ASSERT_PTR_NULL(jobs.job[0].nodes);
+	wattle_slurm_jobs_free(&jobs);
+	CHECK_INT(wattle_squeue_parse("", &jobs, &err), -ENOENT);
+	text[strlen(text) - 1] = '\0';
+	CHECK_INT(wattle_squeue_parse(text, &jobs, &err), -EPROTO);
+	CHECK_INT(wattle_squeue_parse("slurm_load_jobs error: Invalid job id specified\n", &jobs, &err), -EPROTO);
 }
 
 static void test_config(void)
@@ -251,7 +285,7 @@ static void test_programs(void)
 static const struct test tests[] = {
 	{ "sacct", test_sacct },
 	{ "a requeued job", test_requeued },
-	{ "scontrol show job", test_scontrol },
+	{ "squeue", test_squeue },
 	{ "scontrol show config", test_config },
 	{ "host lists", test_hosts },
 	{ "plugstack.conf", test_plugstack },
