@@ -43,6 +43,8 @@ layer_create() {
 
     # More ranks than CPUs: one that waits gives way to one that computes.
     { cat "$base/etc/openmpi/openmpi-mca-params.conf" && echo "mpi_yield_when_idle = 1"; } >"$l/etc/openmpi/openmpi-mca-params.conf"
+    # Open MPI 6 finds no way from one veth to another by itself.
+    [[ $LAB_SLURM != sid ]] || echo "btl_tcp_if_include = 10.71.0.0/16" >>"$l/etc/openmpi/openmpi-mca-params.conf"
 
     dd if=/dev/urandom of="$l/etc/munge/munge.key" bs=128 count=1 status=none
     chmod 400 "$l/etc/munge/munge.key"

@@ -9,6 +9,8 @@ SIDE=60 STEPS=50
 
 malleable_begin() {
     boot_values
+    BY=$(wattlerun_by)
+    export BY
     as alice sh -c 'rm -rf mall; mkdir mall'
     as alice sh -c 'cat >mall/stencil.c && mpicc -O2 -o mall/stencil mall/stencil.c -lwattle_mpi' <"$BATS_TEST_DIRNAME/../apps/stencil.c"
     # What a run that nothing disturbed prints.
@@ -60,9 +62,9 @@ job() {
     as alice sh -c "mkdir -p mall/$name && cat >mall/$name/script" <<JOB
 #!/bin/bash
 cd mall/$name || exit
-export OMPI_MCA_mpi_yield_when_idle=1 # ranks that wait would use up their node's share of the CPU
+export OMPI_MCA_mpi_yield_when_idle=1 PRTE_MCA_bindto=none # ranks that wait would use up their node's share of the CPU
 ${LINGERS:+trap '' TERM}
-wattlerun --state st --min-pause 2s$words $program ${LINGERS:-|| exit}
+wattlerun $BY --state st --min-pause 2s$words $program ${LINGERS:-|| exit}
 ${LINGERS:+[[ -e gate ]] || sleep 60}
 JOB
     as alice sbatch --parsable -J "$name" -o "mall/$name/out" --open-mode=append --power=200 "${args[@]}" "mall/$name/script" 2>/dev/null \

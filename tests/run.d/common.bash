@@ -162,10 +162,10 @@ make_source() { deps build test lint && step "bootstrap" "$RUN_D/copy-source" "$
 # The build that most pieces use.
 build_ready() { source_ready && once build step "build with -Werror" "$RUN_D/build-in" "$RUN_BUILD" "$RUN_SRC"; }
 
-# make check in $1; what it ran is counted one by one, so that its own exit status isn't.
+# check_in DIR [CMD…]: make check there, by CMD if it is to be elsewhere; what it ran is counted one by one, so that its own exit status isn't.
 check_in() {
     local log=$RUN_LOGS/$RUN_PIECE-check.log
-    (cd "$1" && find . \( -name '*.trs' -o -name '*.log' \) -path './tests/*' -delete && make -k "$RUN_JOBS" check) \
+    (cd "$1" && find . \( -name '*.trs' -o -name '*.log' \) -path './tests/*' -delete && "${@:2}" make -C "$1" -k "$RUN_JOBS" check) \
         >"$log" 2>&1 </dev/null || {
         # Only what make says itself is of use here; the tests' logs follow.
         grep -E '^(make|.*error|.*undefined)' "$log" || true

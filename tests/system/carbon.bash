@@ -42,7 +42,7 @@ submit_run() {
     as alice sbatch --parsable -o "mall/$out" --ntasks-per-node=1 "${args[@]}" 2> >(cat >&2) <<JOB
 #!/bin/bash
 cd mall || exit
-export OMPI_MCA_mpi_yield_when_idle=1 # ranks that wait would use up their node's share of the CPU
-wattlerun $*
+export OMPI_MCA_mpi_yield_when_idle=1 PRTE_MCA_bindto=none # ranks that wait would use up their node's share of the CPU
+wattlerun $(wattlerun_by) $*
 JOB
 }

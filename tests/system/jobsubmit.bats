@@ -72,12 +72,6 @@ lease_w() {
         python3 -c 'import json,sys; print([j["grant_w"] for j in json.load(sys.stdin)["jobs"] if j["job_id"] == int(sys.argv[1])])' "$1") == "[$2]" ]]
 }
 
-raw_submit_built() {
-    as bob test -x js/raw_submit && return
-    as bob sh -c 'cat >js/slurm_compat.h' <"$BATS_TEST_DIRNAME/../../jobsubmit/slurm_compat.h"
-    as bob sh -c 'cat >js/raw_submit.c && cc -w -o js/raw_submit js/raw_submit.c -lslurm' <"$BATS_TEST_DIRNAME/raw_submit.c"
-}
-
 put_conf() { lab on ctl -- sh -c 'cat >/etc/wattle/wattle.conf.new && mv /etc/wattle/wattle.conf.new /etc/wattle/wattle.conf'; }
 
 @test "sbatch --power in every form" {
@@ -366,7 +360,7 @@ CONF
 }
 
 @test "a grant forged through Slurm's API does not reach a node, nor a job without bounds" {
-    raw_submit_built
+    raw_submit_built js
     id=$(as bob js/raw_submit forged n1)
     until_true 60 job_is "$id" RUNNING
     [[ $(licences "$id") == power:150 && $(job_field "$id" NumNodes) == 1 ]]
@@ -375,7 +369,7 @@ CONF
 }
 
 @test "1,000 random submissions through Slurm's API" {
-    raw_submit_built
+    raw_submit_built js
     before=$(lab on ctl -- cat /run/slurm/slurmctld.pid)
     read -r taken refused < <(as bob js/raw_submit random 0x2545f4914f6cdd1d 1000 2>/dev/null)
     echo "taken $taken, refused $refused"

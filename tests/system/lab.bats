@@ -83,7 +83,7 @@ other_checkout() {
     [[ $(lab on n1 -- cat /proc/sys/kernel/random/boot_id) == $(lab on n1 -- cat /proc/sys/kernel/random/boot_id) ]]
 }
 
-@test "an MPI program compiled on login runs across nodes under srun" {
+@test "an MPI program compiled on login runs across nodes" {
     lab run --user alice -- sh -c 'cat >hello.c && mpicc -o hello hello.c' <<'C'
 #include <mpi.h>
 #include <stdio.h>
@@ -99,7 +99,7 @@ int main(int argc, char **argv)
 	return MPI_Finalize();
 }
 C
-    run -0 --separate-stderr lab run --user alice -- srun -N4 -n4 ./hello
+    run -0 --separate-stderr mpi_run -N4 -- ./hello
     [[ $output == "ranks=4 sum=6" ]]
 }
 

@@ -110,7 +110,7 @@ assert abs(a["carbon_saved_pct"] - 100 * (1 - a["carbon_g"] / a["other_carbon_g"
 
 @test "the forecast changes on the way: another plan, kept over a requeue; one that is broken changes nothing" {
     local id want steps=150
-    want=$(as alice env OMPI_MCA_mpi_yield_when_idle=1 srun -N4 -n4 mall/nbody $BODIES $steps 2>/dev/null | grep -o 'checksum=[0-9a-f]*')
+    want=$(mpi_run -N4 -- mall/nbody $BODIES $steps 2>/dev/null | grep -o 'checksum=[0-9a-f]*')
     put_forecast 2 '300 2' '80 60' '300 60'
     id=$(submit_run out -N1-4 --job-name=nbody --power=200 --carbon=scale --carbon-within=5m --carbon-work=35s -t2 \
         -- --min-pause 3s --state st ./nbody $BODIES $steps ck $((BODIES / 2)))

@@ -10,9 +10,9 @@ setup_file() {
     as alice sh -c 'rm -rf scal; mkdir scal'
     lab run --user alice -- sh -c 'cat >scal/stencil.c && mpicc -O2 -o scal/stencil scal/stencil.c -lwattle_mpi' \
         <"$BATS_TEST_DIRNAME/../apps/stencil.c"
-    lab run --user alice -- sh -c 'cat >scal/app.sh' <<'APP'
+    lab run --user alice -- sh -c 'cat >scal/app.sh' <<APP
 #!/bin/bash
-srun --ntasks-per-node=1 ./stencil 200 400 none 60
+$(mpi_launch) ./stencil 200 400 none 60
 APP
     # a slowdown model to which the curve is added
     lab run --user alice -- sh -c 'cd scal && cat >caps.csv && wattle profile fit caps.csv -o stencil.json >/dev/null' <<'CSV'
@@ -60,7 +60,7 @@ is_true() {
 
 @test "report: time in MPI, per iteration, units a second and joules a unit of each start of the program; where nothing was measured, nothing is said" {
     local id
-    id=$(as alice sbatch --parsable -N2 --ntasks-per-node=1 --power=200 -D /home/alice/scal -o out --wrap 'cd / && wattlerun --measure --state /home/alice/scal/st /home/alice/scal/stencil 200 600 none 60' 2>/dev/null)
+    id=$(as alice sbatch --parsable -N2 --ntasks-per-node=1 --power=200 -D /home/alice/scal -o out --wrap "cd / && wattlerun $(wattlerun_by) --measure --state /home/alice/scal/st /home/alice/scal/stencil 200 600 none 60" 2>/dev/null)
     until_true 60 job_gone "$id"
     has_mpi() { output=$(as alice wattle report --json "$1") && is_true 'j["jobs"][0]["mpi"][0]["node_energy_j"] > 0'; }
     until_true 20 has_mpi "$id"

@@ -157,7 +157,7 @@ refused() {
 }
 
 @test "what hostile clients send along" {
-    lab run --user bob -- sh -c 'cat >sd/raw_submit.c && cc -w -o sd/raw_submit sd/raw_submit.c -lslurm' <"$BATS_TEST_DIRNAME/raw_submit.c"
+    raw_submit_built sd
     before=$(lab on ctl -- cat /run/slurm/slurmctld.pid)
     local o=_SLURM_SPANK_OPTION_wattle_
     id=$(as bob sd/raw_submit entries ${o}slowdown=5% ${o}power_profile=./x "WATTLE_PROFILE=$TRAVELS" "WATTLE_PROFILE=v1 name=other" \
