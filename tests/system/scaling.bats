@@ -62,13 +62,16 @@ is_true() {
     local id
     id=$(as alice sbatch --parsable -N2 --ntasks-per-node=1 --power=200 -D /home/alice/scal -o out --wrap "cd / && wattlerun $(wattlerun_by) --measure --state /home/alice/scal/st /home/alice/scal/stencil 200 600 none 60" 2>/dev/null)
     until_true 60 job_gone "$id"
-    has_mpi() { output=$(as alice wattle report --json "$1") && is_true 'j["jobs"][0]["mpi"][0]["node_energy_j"] > 0'; }
+    # ranks of mpirun are in no step of Slurm's that is theirs alone
+    local joules='> 0'
+    has_pmix || joules='is None'
+    has_mpi() { output=$(as alice wattle report --json "$1") && is_true 'j["jobs"][0]["mpi"][0]["node_energy_j"] '"$joules"; }
     until_true 20 has_mpi "$id"
     output=$(as alice wattle report --json "$id")
     is_true 'len(j["jobs"][0]["mpi"]) == 1'
     is_true '(lambda m: m["nodes"] == 2 and m["ranks"] == 2 and 0 < m["mpi_share"] <= m["mpi_share_most"] < 1 and m["units_per_s"] > 0)(j["jobs"][0]["mpi"][0])'
     is_true '(lambda m: abs(m["iteration_s"] * m["units_per_s"] - 1) < 0.01)(j["jobs"][0]["mpi"][0])'
-    is_true '(lambda m: abs(m["unit_j"] * 600 / m["node_energy_j"] - 1) < 0.01)(j["jobs"][0]["mpi"][0])'
+    ! has_pmix || is_true '(lambda m: abs(m["unit_j"] * 600 / m["node_energy_j"] - 1) < 0.01)(j["jobs"][0]["mpi"][0])'
     run -0 as alice wattle report "$id"
     [[ $output == *'MPI STEP'*'J/UNIT'* ]]
     # root reads the user's file, but nobody else's in its place
