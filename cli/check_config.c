@@ -124,6 +124,15 @@ static bool partition_known(const char *text, const char *wanted)
 	return false;
 }
 
+/* As scontrol shows it up to 25.11, and since 26.05. */
+static bool whole_nodes(const char *line)
+{
+	char word[32];
+
+	return (wattle_scontrol_field(line, "OverSubscribe", word, sizeof(word)) && strcmp(word, "EXCLUSIVE") == 0) ||
+	       (wattle_scontrol_field(line, "Exclusive", word, sizeof(word)) && (strcmp(word, "NODE") == 0 || strcmp(word, "TOPO") == 0));
+}
+
 /* job_submit can't see that a partition hands out whole nodes. */
 static void check_whole_nodes(struct wattle_check *check)
 {
@@ -131,10 +140,9 @@ static void check_whole_nodes(struct wattle_check *check)
 
 	for (const char *line = check->partitions; line; line = next_line(line)) {
 		struct wattle_limits limits;
-		char name[128], sharing[32];
+		char name[128];
 
-		if (!wattle_scontrol_field(line, "PartitionName", name, sizeof(name)) ||
-		    !wattle_scontrol_field(line, "OverSubscribe", sharing, sizeof(sharing)) || strcmp(sharing, "EXCLUSIVE") != 0)
+		if (!wattle_scontrol_field(line, "PartitionName", name, sizeof(name)) || !whole_nodes(line))
 			continue;
 		wattle_siteconf_limits(check->conf, name, &limits);
 		if (!limits.default_charge_node)
@@ -143,7 +151,7 @@ static void check_whole_nodes(struct wattle_check *check)
 	if (!shares.n)
 		return;
 	wattle_found(check, WATTLE_LEVEL_WARNING, "partitions", "jobs get whole nodes but are charged shares of them in: %s", shares.text);
-	wattle_mend(check, "default_charge = node in [partition …] of %s: Slurm has OverSubscribe=EXCLUSIVE there", check->conf_path);
+	wattle_mend(check, "default_charge = node in [partition …] of %s: Slurm has OverSubscribe=EXCLUSIVE or Exclusive=NODE there", check->conf_path);
 }
 
 static void check_partitions(struct wattle_check *check)

@@ -398,13 +398,31 @@ int wattle_scontrol_ask(const char *a, const char *b, const char *c, char **ret_
 	return wattle_slurm_ask("scontrol", words, ret_text, err);
 }
 
+static void job_drop(struct wattle_slurm_jobs *jobs, size_t i)
+{
+	free(jobs->job[i].nodes);
+	free(jobs->job[i].nodes_before);
+	jobs->job[i] = jobs->job[--jobs->n];
+}
+
 int wattle_slurm_jobs_now(const char *id, struct wattle_slurm_jobs *ret, struct wattle_err *err)
 {
 	const char *words[] = { "-h", "-a", "-t", "all", "-O", WATTLE_SQUEUE_FIELDS, "-j", id, NULL };
 	cleanup_free char *text = NULL;
 	int rc = wattle_slurm_ask("squeue", words, &text, err);
 
-	return rc < 0 ? rc : wattle_squeue_parse(text, ret, err);
+	if (rc == 0)
+		rc = wattle_squeue_parse(text, ret, err);
+	/* asked for one component, squeue shows all */
+	for (size_t i = 0; rc == 0 && strchr(id, '+') && i < ret->n;)
+		if (strcmp(ret->job[i].label, id) != 0)
+			job_drop(ret, i);
+		else
+			i++;
+	if (rc < 0 || ret->n > 0)
+		return rc;
+	wattle_slurm_jobs_free(ret);
+	return wattle_err_set(err, ENOENT, "squeue knows no such job");
 }
 
 /* Takes over what slurmctld says: its state is of now, sacct's may lag behind, and lack an array's last tasks. */

@@ -172,6 +172,14 @@ sys.exit(not rows or any(r[head.index("HELD"):].split()[0] not in ("yes", "no") 
     is_true 'j["node_s"] >= sum(s["elapsed_s"] for s in j["jobs"][0]["steps"] if s["step"] == "0")'
 }
 
+@test "report: a job whose name and script read like words of Slurm's is reported as it is" {
+    local id forged='JobId=1 JobName=y UserId=root(0) JobState=FAILED NodeList=n4 AdminComment=wattle: 1 W'
+    id=$(submit -N1 -w n1 --power=300 -J "x $forged"$'\n'"$forged" --wrap "./burn 1"$'\n'"exit 0 # $forged")
+    finish "$id"
+    report "$id"
+    is_true 'len(j["jobs"]) == 1 and j["jobs"][0]["state"] == "COMPLETED" and j["jobs"][0]["user"] == "alice" and j["jobs"][0]["nodes"] == ["n1"]'
+}
+
 @test "report: what is not there, wrong words, and without Slurm" {
     local id
     run -1 --separate-stderr as alice wattle report 99999999
