@@ -66,6 +66,14 @@ static void note_arrival(struct wattle_run *run, const struct leg *leg)
 	wattle_run_save(run);
 }
 
+static void note_progress(struct wattle_run *run, const struct wattle_status *status)
+{
+	if (status->total) {
+		run->state.done = status->done;
+		run->state.total = status->total;
+	}
+}
+
 static void look(struct wattle_run *run, struct leg *leg)
 {
 	struct wattle_status now;
@@ -73,11 +81,18 @@ static void look(struct wattle_run *run, struct leg *leg)
 	if (!wattle_step_status(&leg->step, &now))
 		return;
 	leg->status = now;
-	if (now.total) {
-		run->state.done = now.done;
-		run->state.total = now.total;
-	}
+	note_progress(run, &now);
 	note_arrival(run, leg);
+}
+
+/* The run before may have been killed before it looked. That there is a program which tells of its progress must be known: without it a
+ * step that could not be started is a program that has ended. */
+static void look_back(struct wattle_run *run)
+{
+	struct wattle_status last;
+
+	if (run->state.steps && wattle_step_said(run->folder, run->state.steps, &last))
+		note_progress(run, &last);
 }
 
 /* Up to now the step ran at the speed of its cap. */
@@ -416,6 +431,7 @@ int wattle_follow(struct wattle_run *run)
 	wattle_signals_of_end(&set);
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, NULL);
+	look_back(run);
 	for (;;) {
 		enum wattle_verdict verdict;
 		bool asked;

@@ -40,6 +40,14 @@ static void export_words(const struct wattle_launch *l, const char *status_path)
 		wattle_mpirun_export(l);
 }
 
+/* False if the name is too long. */
+static bool name_status(struct wattle_step *step, const char *folder, uint32_t number)
+{
+	size_t size = sizeof(step->status_path);
+
+	return (size_t) snprintf(step->status_path, size, "%s/status.%u", folder, number) < size - 8;
+}
+
 int wattle_step_start(const struct wattle_launch *launch, struct wattle_step *ret, struct wattle_err *err)
 {
 	struct wattle_step step = { .mpirun = launch->mpirun != NULL };
@@ -53,7 +61,7 @@ int wattle_step_start(const struct wattle_launch *launch, struct wattle_step *re
 	if (n + WORDS_OURS > WATTLE_WORDS_MAX)
 		return wattle_err_set(err, E2BIG, "%zu words are more than the %d that are passed on", n, WATTLE_WORDS_MAX - WORDS_OURS);
 	snprintf(step.name, sizeof(step.name), "wattlerun.%u", launch->number);
-	if ((size_t) snprintf(step.status_path, sizeof(step.status_path), "%s/status.%u", launch->folder, launch->number) >= sizeof(step.status_path) - 8)
+	if (!name_status(&step, launch->folder, launch->number))
 		return wattle_err_set(err, ENAMETOOLONG, "the state folder's name is too long");
 	wattle_step_forget(&step);
 	step.blind = access(step.status_path, F_OK) == 0;
@@ -132,6 +140,13 @@ bool wattle_step_status(const struct wattle_step *step, struct wattle_status *re
 	if (!ret->saved && beside(step, "saved"))
 		ret->saved = 1;
 	return true;
+}
+
+bool wattle_step_said(const char *folder, uint32_t number, struct wattle_status *ret)
+{
+	struct wattle_step step = { .pid = 0 };
+
+	return name_status(&step, folder, number) && wattle_step_status(&step, ret);
 }
 
 void wattle_step_forget(const struct wattle_step *step)

@@ -38,6 +38,8 @@ struct wattle_step {
 int wattle_step_start(const struct wattle_launch *launch, struct wattle_step *ret, struct wattle_err *err);
 /* The last whole status; false if there is none yet. */
 bool wattle_step_status(const struct wattle_step *step, struct wattle_status *ret);
+/* What step `number` of an earlier run of the job said last; false if it said nothing, or has been judged. */
+bool wattle_step_said(const char *folder, uint32_t number, struct wattle_status *ret);
 /* Its exit status, of what waitpid() said: 128+N for signal N. */
 int wattle_step_exit(const struct wattle_step *step, int status, int checkpointed);
 

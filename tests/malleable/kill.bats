@@ -114,6 +114,8 @@ teardown() {
     # it was not away long enough for slurmctld to notice
     lab on ctl -- scontrol update nodename=n3 state=down reason=rebooted
     until_true 30 is reboot PENDING
+    # as if it had come before wattlerun looked: what the program said is in its own file alone
+    as alice sed -i 's/"\(done\|total\)":[0-9]*/"\1":0/' mall/reboot/st/state.json
     lab on ctl -- scontrol update nodename=n3 state=resume || true # it may have come back by itself
     until_true 60 hurries reboot
     until_true 60 said stepds 'slurmstepd of this batch script was killed'
