@@ -2,7 +2,8 @@
 /* Submits by Slurm's API what no client of Slurm's would send.
  *   raw_submit forged NODE       a job on NODE at 150 W, with grants of 400 W forged wherever one could stand; prints its id
  *   raw_submit entries ENTRY …   a held job on one node with these in spank_job_env; prints its id
- *   raw_submit random SEED N     N held jobs with random fields; prints how many were taken and how many refused */
+ *   raw_submit random SEED N     N held jobs with random fields; prints how many were taken and how many refused
+ *   raw_submit words N           N held jobs with words of all kinds in turn, changed and some of them refused; prints the same */
 #include <slurm/slurm.h>
 #include <slurm/slurm_errno.h>
 #include <stdio.h>
@@ -156,6 +157,65 @@ static int submit_random(uint64_t seed, unsigned n)
 	return 0;
 }
 
+#define OPTION "_SLURM_SPANK_OPTION_wattle_"
+
+/* What users say: one of these after the other. Site's profile: soak. */
+static char *const words[][3] = {
+	{ OPTION "power_cap=300" },
+	{ OPTION "power_cap=1200W/job" },
+	{ OPTION "power_cap=70%" },
+	{ NULL }, /* its script says it */
+	{ OPTION "slowdown=5%", OPTION "power_profile=soak" },
+	{ OPTION "slowdown=5%", OPTION "power_profile=./mine",
+	  "WATTLE_PROFILE=v1 name=mine form=hyperbolic linear=0.2 square=0 offset=0 min=100 max=400 time=60 r2=1 loo=1 caps=7 runs=21" },
+	{ OPTION "carbon=start", OPTION "carbon_within=2d", OPTION "power_cap=200" },
+	{ OPTION "carbon=scale", OPTION "carbon_within=2d", OPTION "power_profile=soak" },
+	/* refused */
+	{ OPTION "power_cap=1e9" },
+	{ OPTION "slowdown=0.05", OPTION "power_profile=soak" },
+	{ OPTION "slowdown=5%", OPTION "power_profile=none" },
+	{ OPTION "carbon=soon" },
+};
+
+/* The nodes of a pending job: job_modify. */
+static int change(uint32_t job_id)
+{
+	job_desc_msg_t d;
+
+	slurm_init_job_desc_msg(&d);
+	d.job_id = job_id;
+	d.min_nodes = d.max_nodes = 1;
+	return slurm_update_job(&d);
+}
+
+static int submit_words(unsigned n)
+{
+	unsigned taken = 0, refused = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		char *const *mine = words[i % (sizeof(words) / sizeof(words[0]))];
+		submit_response_msg_t *response = NULL;
+		job_desc_msg_t d;
+
+		prepare(&d, mine[0] ? "#!/bin/sh\ntrue\n" : "#!/bin/sh\n#SBATCH --power=200\ntrue\n");
+		d.priority = 0;
+		d.min_nodes = 1;
+		d.max_nodes = 1 + i % 2;
+		d.time_limit = 60;
+		d.spank_job_env = (char **) mine;
+		for (d.spank_job_env_size = 0; d.spank_job_env_size < 3 && mine[d.spank_job_env_size];)
+			d.spank_job_env_size++;
+		if (slurm_submit_batch_job(&d, &response) == SLURM_SUCCESS && (i % 5 || change(response->job_id) == SLURM_SUCCESS))
+			taken++;
+		else
+			refused++;
+		if (response)
+			slurm_free_submit_response_response_msg(response);
+	}
+	printf("%u %u\n", taken, refused);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	slurm_init(NULL);
@@ -165,5 +225,7 @@ int main(int argc, char **argv)
 		return submit_entries(argv + 2, (uint32_t) argc - 2);
 	if (argc == 4 && strcmp(argv[1], "random") == 0)
 		return submit_random(strtoull(argv[2], NULL, 0), (unsigned) strtoul(argv[3], NULL, 10));
+	if (argc == 3 && strcmp(argv[1], "words") == 0)
+		return submit_words((unsigned) strtoul(argv[2], NULL, 10));
 	return 2;
 }
