@@ -162,7 +162,7 @@ static int submit_random(uint64_t seed, unsigned n)
 /* What users say: one of these after the other. Site's profile: soak. */
 static char *const words[][3] = {
 	{ OPTION "power_cap=300" },
-	{ OPTION "power_cap=1200W/job" },
+	{ OPTION "power_cap=400W/job" },
 	{ OPTION "power_cap=70%" },
 	{ NULL }, /* its script says it */
 	{ OPTION "slowdown=5%", OPTION "power_profile=soak" },
