@@ -9,6 +9,7 @@
  *     bridge_kueue.c    whether Kueue is there, its queues
  *     bridge_jobs.c     MPIJobs: from what is seen to the one next step
  *     bridge_ledger.c   one budget of watts with Slurm
+ *     bridge_workloads.c  what that does to Kueue's workloads
  *     bridge_status.c   /metrics, /healthz, /readyz
  *
  * Nothing is kept that could not be seen again in the cluster: killed at any moment, the next one goes on from there. */
@@ -21,6 +22,8 @@
 #include "kube_http.h"
 #include "kube_lease.h"
 #include "kube_watch.h"
+#include "kueue_workload.h"
+#include "ledger.h"
 #include "mpijob.h"
 #include "nodes.h"
 #include "siteconf.h"
@@ -110,6 +113,23 @@ void bridge_jobs_count(const struct bridge *bridge, uint64_t ret[BRIDGE_JOB_STAT
 void bridge_ledger_tick(struct bridge *bridge);
 void bridge_ledger_free(struct bridge *bridge);
 size_t bridge_ledger_metrics(const struct bridge *bridge, char *text, size_t size);
+
+struct bridge_chore;
+/* What the ledger does to workloads: TIGHTEN and LOOSEN those of the set that are concerned, EVICT and RESUME the first n. */
+struct bridge_chore_spec {
+	enum wattle_ledger_what what;
+	struct wattle_kueue_workloads set; /* taken over by bridge_chore_begin */
+	size_t n;
+	uint64_t limit_w, used_w;          /* of Kueue's side */
+	/* Once, maybe before bridge_chore_begin has returned; the chore is freed after that. trouble "": none. */
+	void (*done)(void *arg, const struct bridge_chore_spec *spec, const char *trouble);
+	void *arg;
+	uint64_t patched, changed;         /* pods, workloads, so far: zeros */
+};
+/* NULL: out of memory; done is then not called. */
+struct bridge_chore *bridge_chore_begin(struct bridge *bridge, struct bridge_chore_spec *spec);
+/* NULL is fine; done is not called any more. */
+void bridge_chore_free(struct bridge_chore *chore);
 
 /* address: "0.0.0.0:9470", "[::1]:9470", ":0". */
 int bridge_status_open(struct bridge *bridge, const char *address, struct wattle_err *err);

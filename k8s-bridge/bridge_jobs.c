@@ -24,7 +24,6 @@
 #include "log.h"
 #include "mutate.h"
 #include "plan_text.h"
-#include "quantity.h"
 
 #define JOBS "/apis/kubeflow.org/v2beta1/mpijobs"
 #define MANAGER BRIDGE_NAME           /* of words and watts */
@@ -516,19 +515,6 @@ static void look_quota(struct job *job)
 	send_path(job, STEP_QUOTA, "GET", path, NULL, NULL);
 }
 
-static uint64_t counted_w(struct json_object *workload, const char *resource)
-{
-	struct json_object *list = wattle_dig(workload, json_type_array, "status", "admission", "podSetAssignments", NULL), *usage, *value;
-	uint64_t w, sum_w = 0;
-
-	for (size_t i = 0; list && i < json_object_array_length(list) && i < 16; i++) {
-		usage = wattle_dig(json_object_array_get_idx(list, i), json_type_object, "resourceUsage", NULL);
-		if (usage && json_object_object_get_ex(usage, resource, &value) && wattle_quantity_whole(value, &w))
-			sum_w += w;
-	}
-	return sum_w;
-}
-
 static void set_active(struct job *job, struct json_object *workload, bool active)
 {
 	const char *slash = strchr(job->key, '/'), *name = wattle_dig_text(wattle_dig(workload, json_type_object, "metadata", NULL), "name");
@@ -555,12 +541,12 @@ static void on_workloads(struct job *job, struct json_object *list)
 	if (!workload) { /* Kueue makes it, or another */
 		retry(job, 2);
 	} else if (active && !json_object_get_boolean(active)) {
-		/* marked by us, or nobody would have looked */
-		if (admitted)
+		/* marked by us, or nobody would have looked; what the ledger stopped it starts again itself */
+		if (admitted || *wattle_dig_meta(workload, "annotations", WATTLE_ANNOTATION_EVICTED))
 			retry(job, 1);
 		else
 			set_active(job, workload, true);
-	} else if (admitted && counted_w(workload, job->bridge->resource) < job->need_w && !job->repaired) {
+	} else if (admitted && wattle_kueue_counted(workload, NULL, job->bridge->resource) < job->need_w && !job->repaired) {
 		job->repaired = job->quota_marked;
 		if (job->quota_marked) {
 			tell(job, true, "Requeued", "Kueue had admitted it before its watts came: it is stopped, and admitted anew");

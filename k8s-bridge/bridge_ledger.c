@@ -10,10 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "kube_event.h"
 #include "kueue_side.h"
-#include "ledger.h"
 #include "log.h"
 #include "slurm_side.h"
 
@@ -26,16 +26,20 @@ enum stage { IDLE, SLURM, QUEUE, LOCAL_QUEUES, WORKLOADS, CHANGING };
 
 struct bridge_ledger {
 	enum stage stage;
-	double led_since_s, next_s, over_since_s; /* monotonic; led_since_s 0: does not lead; over_since_s 0: no side is over */
+	double led_since_s, next_s; /* monotonic; led_since_s 0: does not lead */
+	double over_since_s[WATTLE_LEDGER_SIDES]; /* 0: it is not over */
 	struct wattle_ledger_view view[WATTLE_LEDGER_SIDES];
 	struct wattle_slurm_side *slurm;
 	struct wattle_slurm_report report;
 	struct wattle_kube_request *request;
 	struct wattle_kueue_quota quota;
 	struct json_object *local_queues;
+	struct wattle_kueue_workloads workloads; /* of our ClusterQueue */
+	struct bridge_chore *chore;
 	enum wattle_ledger_what told;
+	struct wattle_ledger_past now;
 	char trouble[600];              /* "": works */
-	uint64_t lowered, raised;
+	uint64_t lowered, raised, capped, evicted, resumed;
 };
 
 static void read_queue(struct bridge *bridge);
@@ -52,7 +56,7 @@ static void rules_of(const struct bridge *bridge, struct wattle_ledger_rules *re
 
 	*ret = (struct wattle_ledger_rules){
 		.budget_w = conf->budget_w, .min_w = { conf->slurm_min_w, conf->kueue_min_w }, .max_w = { conf->slurm_max_w, conf->kueue_max_w },
-		.grain_w = conf->grain_w, .patience_s = conf->patience_s,
+		.grain_w = conf->grain_w, .patience_s = conf->patience_s, .evict_after_s = conf->evict_after_s,
 	};
 	/* no reservation makes more licences than there are */
 	if (total_w < (ret->max_w[WATTLE_LEDGER_SLURM] ? ret->max_w[WATTLE_LEDGER_SLURM] : ret->budget_w))
@@ -146,9 +150,87 @@ static void set_queue(struct bridge *bridge, uint64_t to_w)
 	free(path);
 }
 
+/* --- Kueue's workloads ------------------------------------------------------------------------------------------------------------------- */
+
+static void on_chore(void *arg, const struct bridge_chore_spec *spec, const char *trouble)
+{
+	struct bridge *bridge = arg;
+	struct bridge_ledger *ledger = bridge->ledger;
+
+	ledger->capped += spec->what == WATTLE_LEDGER_TIGHTEN ? spec->patched : 0;
+	ledger->evicted += spec->what == WATTLE_LEDGER_EVICT ? spec->changed : 0;
+	ledger->resumed += spec->what == WATTLE_LEDGER_RESUME ? spec->changed : 0;
+	if (trouble[0])
+		fail(bridge, "Kueue's workloads and their pods", trouble);
+	else
+		rest(ledger, conf_of(bridge)->interval_s);
+}
+
+/* Chooses whom the step means and begins with them; the set is the chore's then. */
+static void do_chore(struct bridge *bridge, const struct wattle_ledger_step *step)
+{
+	struct bridge_ledger *ledger = bridge->ledger;
+	const struct wattle_ledger_view *kueue = &ledger->view[WATTLE_LEDGER_KUEUE];
+	struct bridge_chore_spec spec = { .what = step->what, .limit_w = kueue->limit_w, .used_w = kueue->used_w, .done = on_chore, .arg = bridge };
+	const struct wattle_kueue_workload *first;
+
+	if (step->what == WATTLE_LEDGER_EVICT)
+		spec.n = wattle_kueue_victims(&ledger->workloads, step->excess_w);
+	first = step->what == WATTLE_LEDGER_RESUME ? wattle_kueue_returner(&ledger->workloads) : NULL;
+	if (first) {
+		struct wattle_kueue_workload swap = ledger->workloads.item[0];
+
+		ledger->workloads.item[0] = *first;
+		ledger->workloads.item[first - ledger->workloads.item] = swap;
+		spec.n = 1;
+	}
+	spec.set = ledger->workloads;
+	ledger->workloads = (struct wattle_kueue_workloads){ 0, NULL };
+	ledger->stage = CHANGING;
+	bridge_chore_free(ledger->chore);
+	ledger->chore = bridge_chore_begin(bridge, &spec);
+	if (!ledger->chore)
+		fail(bridge, "Kueue", "out of memory");
+}
+
+/* What their marks say. */
+static void past_of(struct bridge *bridge, struct wattle_ledger_past *ret)
+{
+	struct bridge_ledger *ledger = bridge->ledger;
+	const struct wattle_kueue_workload *first = wattle_kueue_returner(&ledger->workloads);
+	int64_t now_s = (int64_t) time(NULL);
+
+	*ret = (struct wattle_ledger_past){ .tightened = false };
+	for (int i = 0; i < WATTLE_LEDGER_SIDES; i++) {
+		if (ledger->view[i].used_w <= ledger->view[i].limit_w)
+			ledger->over_since_s[i] = 0;
+		else if (ledger->over_since_s[i] <= 0)
+			ledger->over_since_s[i] = bridge_now_s();
+		ret->over_s[i] = ledger->over_since_s[i] > 0 ? (uint64_t) (bridge_now_s() - ledger->over_since_s[i]) : 0;
+	}
+	for (size_t i = 0; i < ledger->workloads.n; i++) {
+		const struct wattle_kueue_workload *workload = &ledger->workloads.item[i];
+
+		ret->tightened = ret->tightened || workload->tightened_s;
+		ret->leaving_w += workload->leaving ? workload->reserved_w : 0;
+		if (workload->tightened_s && workload->reserved_w > 0 && now_s - workload->tightened_s > (int64_t) ret->tightened_s)
+			ret->tightened_s = (uint64_t) (now_s - workload->tightened_s);
+	}
+	/* one that somebody else has started already needs no room any more, only its mark taken away */
+	if (first)
+		ret->evicted_w = first->active || first->wanted_w == 0 ? 1 : first->wanted_w;
+}
+
+/* --- the next step ------------------------------------------------------------------------------------------------------------------------ */
+
 static void tell(struct bridge *bridge, const struct wattle_ledger_step *step)
 {
 	static const char *const names[] = { "Slurm", "Kueue" };
+	static const char *const then[] = {
+		[WATTLE_LEDGER_TELL] = "its running jobs keep their licences until they end, or somebody ends them",
+		[WATTLE_LEDGER_TIGHTEN] = "caps of its running pods are lowered",
+		[WATTLE_LEDGER_EVICT] = "as few of its jobs as suffice are stopped",
+	};
 	struct bridge_ledger *ledger = bridge->ledger;
 	const struct wattle_ledger_view *view = ledger->view;
 	const struct wattle_kube_ref about = { .api_version = "kueue.x-k8s.io/v1beta2", .kind = "ClusterQueue", .name = conf_of(bridge)->cluster_queue };
@@ -158,9 +240,9 @@ static void tell(struct bridge *bridge, const struct wattle_ledger_step *step)
 		wattle_log(WATTLE_LOG_NOTICE, "ledger: %s from %" PRIu64 " to %" PRIu64 " W (Slurm uses %" PRIu64 " of %" PRIu64 ", wants %" PRIu64
 			   "; Kueue uses %" PRIu64 " of %" PRIu64 ", wants %" PRIu64 ")%s", names[step->side], view[step->side].limit_w, step->to_w, view[0].used_w,
 			   view[0].limit_w, view[0].wanted_w, view[1].used_w, view[1].limit_w, view[1].wanted_w, bridge->dry_run ? " (not done)" : "");
-	} else if (step->what != WATTLE_LEDGER_WAIT && ledger->told != step->what) {
-		snprintf(text, sizeof(text), "%s uses %" PRIu64 " W more than its part of the budget, for %" PRIu32 " s and longer: lower its jobs' caps, or stop some",
-			 names[step->side], step->excess_w, conf_of(bridge)->patience_s);
+	} else if (step->what < sizeof(then) / sizeof(then[0]) && then[step->what] && ledger->told != step->what) {
+		snprintf(text, sizeof(text), "%s uses %" PRIu64 " W more than its part of the budget, for %" PRIu32 " s and longer: %s%s", names[step->side],
+			 step->excess_w, conf_of(bridge)->patience_s, then[step->what], bridge->dry_run ? " (not done)" : "");
 		wattle_log(WATTLE_LOG_WARNING, "ledger: %s", text);
 		if (!bridge->dry_run)
 			wattle_kube_event(bridge->kube, BRIDGE_NAME, &about, true, "WattsOverPart", text);
@@ -172,21 +254,21 @@ static void do_step(struct bridge *bridge)
 {
 	struct bridge_ledger *ledger = bridge->ledger;
 	struct wattle_ledger_rules rules;
+	struct wattle_ledger_past past;
 	struct wattle_ledger_step step;
-	bool over = false;
 
-	for (int i = 0; i < WATTLE_LEDGER_SIDES; i++)
-		over = over || ledger->view[i].used_w > ledger->view[i].limit_w;
-	if (!over)
-		ledger->over_since_s = 0;
-	else if (ledger->over_since_s == 0)
-		ledger->over_since_s = bridge_now_s();
+	past_of(bridge, &past);
 	rules_of(bridge, &rules);
-	wattle_ledger_next(&rules, ledger->view, over ? (uint64_t) (bridge_now_s() - ledger->over_since_s) : 0, false, &step);
+	wattle_ledger_next(&rules, ledger->view, &past, &step);
 	tell(bridge, &step);
 	ledger->trouble[0] = '\0';
-	if (bridge->dry_run || !bridge_may_write(bridge) || (step.what != WATTLE_LEDGER_LOWER && step.what != WATTLE_LEDGER_RAISE)) {
+	ledger->now = past;
+	if (bridge->dry_run || !bridge_may_write(bridge) || step.what == WATTLE_LEDGER_WAIT || step.what == WATTLE_LEDGER_TELL) {
 		rest(ledger, conf_of(bridge)->interval_s);
+		return;
+	}
+	if (step.what != WATTLE_LEDGER_LOWER && step.what != WATTLE_LEDGER_RAISE) {
+		do_chore(bridge, &step);
 		return;
 	}
 	*(step.what == WATTLE_LEDGER_LOWER ? &ledger->lowered : &ledger->raised) += 1;
@@ -213,6 +295,12 @@ static void on_workloads(void *arg, int status, struct json_object *body, const 
 		.known = true, .limit_w = ledger->quota.limit_w, .used_w = ledger->quota.used_w,
 		.wanted_w = ledger->quota.used_w + wattle_kueue_waiting(body, ledger->local_queues, conf_of(bridge)->cluster_queue, bridge->resource),
 	};
+	wattle_kueue_workloads_free(&ledger->workloads);
+	if (!wattle_kueue_workloads_read(body, ledger->local_queues, conf_of(bridge)->cluster_queue, ledger->quota.flavor_name, bridge->resource,
+					 &ledger->workloads)) {
+		fail(bridge, "Kueue's workloads", "out of memory");
+		return;
+	}
 	do_step(bridge);
 }
 
@@ -312,6 +400,8 @@ void bridge_ledger_free(struct bridge *bridge)
 		return;
 	wattle_kube_cancel(bridge->ledger->request);
 	wattle_slurm_side_free(bridge->ledger->slurm);
+	bridge_chore_free(bridge->ledger->chore);
+	wattle_kueue_workloads_free(&bridge->ledger->workloads);
 	json_object_put(bridge->ledger->local_queues);
 	free(bridge->ledger);
 	bridge->ledger = NULL;
@@ -332,8 +422,10 @@ size_t bridge_ledger_metrics(const struct bridge *bridge, char *text, size_t siz
 					 ledger->view[i].used_w, names[i], ledger->view[i].wanted_w);
 	if (len < size)
 		len += (size_t) snprintf(text + len, size - len, "wattle_bridge_ledger_shifts_total{to=\"lower\"} %" PRIu64 "\n"
-					 "wattle_bridge_ledger_shifts_total{to=\"higher\"} %" PRIu64 "\nwattle_bridge_ledger_ok %d\n", ledger->lowered, ledger->raised,
-					 !ledger->trouble[0]);
+					 "wattle_bridge_ledger_shifts_total{to=\"higher\"} %" PRIu64 "\nwattle_bridge_ledger_tightened %d\n"
+					 "wattle_bridge_ledger_pod_caps_total %" PRIu64 "\nwattle_bridge_ledger_evicted_total %" PRIu64 "\n"
+					 "wattle_bridge_ledger_resumed_total %" PRIu64 "\nwattle_bridge_ledger_ok %d\n", ledger->lowered, ledger->raised,
+					 ledger->now.tightened, ledger->capped, ledger->evicted, ledger->resumed, !ledger->trouble[0]);
 	if (len < size)
 		return len;
 	*text = '\0'; /* all of it or nothing */

@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#define ITEMS_MAX 100000
+
 struct json_object *wattle_dig(struct json_object *object, enum json_type type, ...)
 {
 	const char *key;
@@ -23,6 +25,13 @@ const char *wattle_dig_text(struct json_object *object, const char *key)
 	const char *text = value ? json_object_get_string(value) : "";
 
 	return strlen(text) == (value ? (size_t) json_object_get_string_len(value) : 0) ? text : "";
+}
+
+size_t wattle_dig_length(struct json_object *list)
+{
+	size_t n = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
+
+	return n < ITEMS_MAX ? n : ITEMS_MAX;
 }
 
 bool wattle_dig_int(struct json_object *object, const char *key, int64_t *ret)

@@ -14,6 +14,7 @@ struct wattle_kueue_quota {
 	uint64_t limit_w;      /* nominalQuota */
 	uint64_t used_w;       /* reserved by admitted workloads, and by such that are about to be */
 	char version[64];      /* the ClusterQueue's resourceVersion */
+	char flavor_name[254]; /* whose quota it is */
 	unsigned group, flavor, resource; /* where in the object it stands */
 };
 
@@ -25,8 +26,5 @@ int wattle_kueue_quota_read(struct json_object *cluster_queue, const char *flavo
 /* A JSON Patch, valid for that resourceVersion alone: the server answers 409 if anybody changed the queue since. The caller puts it; NULL: out
  * of memory. */
 struct json_object *wattle_kueue_quota_patch(const struct wattle_kueue_quota *quota, uint64_t to_w);
-
-/* What workloads want that wait for that ClusterQueue: a WorkloadList and a LocalQueueList. Gated, inactive and finished ones want nothing. */
-uint64_t wattle_kueue_waiting(struct json_object *workloads, struct json_object *local_queues, const char *cluster_queue, const char *resource);
 
 #endif

@@ -108,13 +108,39 @@ static uint64_t room_for(const struct wattle_ledger_rules *rules, const struct w
 	return minus(rules->budget_w, most(giver->limit_w, giver->used_w));
 }
 
-void wattle_ledger_next(const struct wattle_ledger_rules *rules, const struct wattle_ledger_view view[WATTLE_LEDGER_SIDES], uint64_t over_s,
-			bool tightened, struct wattle_ledger_step *ret)
+/* A side that uses more than its limit: excess_w says so, else it is 0. */
+static void look_over(const struct wattle_ledger_rules *rules, const struct wattle_ledger_view view[WATTLE_LEDGER_SIDES],
+		      const struct wattle_ledger_past *past, enum wattle_ledger_side side, struct wattle_ledger_step *ret)
 {
+	uint64_t excess_w = minus(view[side].used_w, view[side].limit_w);
+	bool kueue = side == WATTLE_LEDGER_KUEUE;
+
+	take(ret, WATTLE_LEDGER_WAIT, side, view[side].limit_w);
+	ret->excess_w = excess_w;
+	if (excess_w == 0)
+		return;
+	if (past->over_s[side] < rules->patience_s && !(kueue && past->tightened)) {
+		snprintf(ret->why, sizeof(ret->why), "%s uses %" PRIu64 " W more than its part: its jobs may still end by themselves", side_names[side],
+			 excess_w);
+	} else if (!kueue) {
+		ret->what = WATTLE_LEDGER_TELL;
+	} else if (rules->evict_after_s == 0 || !past->tightened || past->tightened_s < rules->evict_after_s || excess_w <= past->leaving_w) {
+		ret->what = WATTLE_LEDGER_TIGHTEN;
+	} else {
+		ret->what = WATTLE_LEDGER_EVICT;
+		ret->excess_w = excess_w - past->leaving_w;
+	}
+}
+
+void wattle_ledger_next(const struct wattle_ledger_rules *rules, const struct wattle_ledger_view view[WATTLE_LEDGER_SIDES],
+			const struct wattle_ledger_past *past, struct wattle_ledger_step *ret)
+{
+	const struct wattle_ledger_view *kueue = &view[WATTLE_LEDGER_KUEUE];
+	struct wattle_ledger_step slurm_over, kueue_over;
 	uint64_t target_w[WATTLE_LEDGER_SIDES];
 	enum wattle_ledger_side side;
 
-	*ret = (struct wattle_ledger_step){ .what = WATTLE_LEDGER_WAIT };
+	*ret = slurm_over = kueue_over = (struct wattle_ledger_step){ .what = WATTLE_LEDGER_WAIT };
 	if (rules->budget_w == 0) {
 		snprintf(ret->why, sizeof(ret->why), "there is no budget to share");
 		return;
@@ -137,24 +163,16 @@ void wattle_ledger_next(const struct wattle_ledger_rules *rules, const struct wa
 			return;
 		}
 	}
-	for (side = 0; side < WATTLE_LEDGER_SIDES; side++) {
-		uint64_t excess_w = minus(view[side].used_w, view[side].limit_w);
-
-		if (excess_w == 0)
-			continue;
-		take(ret, WATTLE_LEDGER_WAIT, side, view[side].limit_w);
-		ret->excess_w = excess_w;
-		if (over_s < rules->patience_s)
-			snprintf(ret->why, sizeof(ret->why), "%s uses %" PRIu64 " W more than its part: its jobs may still end by themselves", side_names[side],
-				 excess_w);
-		else if (!tightened)
-			ret->what = WATTLE_LEDGER_TIGHTEN;
-		else if (rules->evict)
-			ret->what = WATTLE_LEDGER_EVICT;
-		else
-			snprintf(ret->why, sizeof(ret->why), "%s uses %" PRIu64 " W more than its part, and no job is stopped for it (evict = no)",
-				 side_names[side], excess_w);
-		return;
-	}
-	snprintf(ret->why, sizeof(ret->why), "each side has what it wants or may have");
+	look_over(rules, view, past, WATTLE_LEDGER_SLURM, &slurm_over);
+	look_over(rules, view, past, WATTLE_LEDGER_KUEUE, &kueue_over);
+	if (kueue_over.excess_w > 0 && (kueue_over.what != WATTLE_LEDGER_WAIT || slurm_over.what == WATTLE_LEDGER_WAIT))
+		*ret = kueue_over;
+	else if (kueue_over.excess_w == 0 && past->tightened)
+		take(ret, WATTLE_LEDGER_LOOSEN, WATTLE_LEDGER_KUEUE, kueue->limit_w);
+	else if (kueue_over.excess_w == 0 && past->evicted_w > 0 && past->evicted_w <= kueue->limit_w - kueue->used_w)
+		take(ret, WATTLE_LEDGER_RESUME, WATTLE_LEDGER_KUEUE, kueue->limit_w);
+	else if (slurm_over.excess_w > 0)
+		*ret = slurm_over;
+	else
+		snprintf(ret->why, sizeof(ret->why), "each side has what it wants or may have");
 }

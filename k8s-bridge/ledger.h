@@ -12,8 +12,9 @@
  * are read again, and whoever starts from nothing goes on from what is seen.
  *
  * Lowering never evicts by itself (Slurm accepts a reservation over licences in use, Kueue keeps what is admitted): use falls as jobs end.
- * If it has not after patience_s, caps are tightened first, where the plan of jobs allows; victims are chosen last, and only if the site
- * said so. */
+ * If Kueue's has not after patience_s, caps of its running pods are lowered to what it may have, and given back when it uses no more. That
+ * frees nothing: what is reserved counts whole, so nobody has to trust that a cap is in force. Jobs are stopped last, only if the site said so, and
+ * come back when there is room. Licences of Slurm's running jobs can't be lowered: people are told. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -29,7 +30,7 @@ struct wattle_ledger_rules {
 	uint32_t max_w[WATTLE_LEDGER_SIDES];        /* and gets no more; 0: the budget */
 	uint32_t grain_w;                           /* smaller shifts are not worth it; >= 1 */
 	uint32_t patience_s;                        /* for use to fall by itself */
-	bool evict;                                 /* and then: may jobs be stopped? */
+	uint32_t evict_after_s;                     /* and then, with lowered caps, before jobs are stopped; 0: they never are */
 };
 
 /* 0, or -EINVAL with what is wrong: minima above the budget, a minimum above its maximum. */
@@ -43,12 +44,24 @@ struct wattle_ledger_view {
 	uint64_t wanted_w;   /* what its running and waiting jobs want together, >= used_w */
 };
 
+/* What Kueue's jobs have been through, and for how long either side has used more than its limit (0: it does not). */
+struct wattle_ledger_past {
+	uint64_t over_s[WATTLE_LEDGER_SIDES];
+	bool tightened;        /* caps of some of its jobs are lowered */
+	uint64_t tightened_s;  /* for so long, of those that run */
+	uint64_t leaving_w;    /* of used_w: jobs that were stopped and still hold it */
+	uint64_t evicted_w;    /* of the one that was stopped and should come back first; 0: none */
+};
+
 enum wattle_ledger_what {
 	WATTLE_LEDGER_WAIT,    /* nothing to do, or not yet: why says so */
 	WATTLE_LEDGER_LOWER,   /* set side's limit to to_w, less than it is */
 	WATTLE_LEDGER_RAISE,   /* set side's limit to to_w: everything that this needs was seen */
-	WATTLE_LEDGER_TIGHTEN, /* side uses excess_w more than its limit: lower caps of its jobs */
-	WATTLE_LEDGER_EVICT    /* … still, and tightening did not do it: stop jobs worth excess_w */
+	WATTLE_LEDGER_TELL,    /* side uses excess_w more than its limit, and people alone can change it */
+	WATTLE_LEDGER_TIGHTEN, /* the same, of Kueue: caps of its pods to be at to_w of what they use; also if they are */
+	WATTLE_LEDGER_EVICT,   /* … still: stop jobs worth excess_w */
+	WATTLE_LEDGER_LOOSEN,  /* Kueue uses no more than its limit: caps back */
+	WATTLE_LEDGER_RESUME   /* … and has room for the first of the stopped */
 };
 
 struct wattle_ledger_step {
@@ -59,10 +72,8 @@ struct wattle_ledger_step {
 	char why[160];
 };
 
-/* over_s: for how long the side that is being lowered has used more than its limit (0: it does not). tightened: TIGHTEN was carried out for it
- * meanwhile. */
-void wattle_ledger_next(const struct wattle_ledger_rules *rules, const struct wattle_ledger_view view[WATTLE_LEDGER_SIDES], uint64_t over_s,
-			bool tightened, struct wattle_ledger_step *ret);
+void wattle_ledger_next(const struct wattle_ledger_rules *rules, const struct wattle_ledger_view view[WATTLE_LEDGER_SIDES],
+			const struct wattle_ledger_past *past, struct wattle_ledger_step *ret);
 
 /* How the budget should be split now by demand, within the bounds: each side its wish while they fit, else its fair share (water filling); what
  * nobody wants stays where it is. Sums to the budget at most. */

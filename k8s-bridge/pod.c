@@ -133,9 +133,22 @@ static void take_prediction(struct json_object *annotations, struct wattle_pod *
 		wattle_prediction_find(text_of(annotations, WATTLE_POD_DECISION), &pod->grant.slowdown_pct, pod->grant.profile);
 }
 
+static void take_tightened(struct json_object *annotations, struct wattle_pod *pod)
+{
+	if (!member(annotations, WATTLE_POD_TIGHTENED))
+		return;
+	if (wattle_pod_quantity(text_of(annotations, WATTLE_POD_TIGHTENED), &pod->tightened_w) < 0 || pod->tightened_w == 0)
+		snprintf(pod->refused, sizeof(pod->refused), "annotation " WATTLE_POD_TIGHTENED " says no watts such as \"200\": it lowers nothing");
+}
+
+static uint32_t lower(uint32_t watts_w, uint32_t to_w)
+{
+	return to_w && to_w < watts_w ? to_w : watts_w;
+}
+
 uint32_t wattle_pod_watts(const struct wattle_pod *pod)
 {
-	return pod->grant.watts_w && pod->grant.watts_w < pod->allocated_w ? pod->grant.watts_w : pod->allocated_w;
+	return lower(lower(pod->allocated_w, pod->grant.watts_w), pod->tightened_w);
 }
 
 /* --- status ---------------------------------------------------------------------- */
@@ -241,6 +254,7 @@ int wattle_pod_parse(struct json_object *object, struct wattle_pod *ret, struct 
 	if (pod.allocated_w) {
 		take_grant(member(metadata, "annotations"), &pod);
 		take_prediction(member(metadata, "annotations"), &pod);
+		take_tightened(member(metadata, "annotations"), &pod);
 	}
 	pod.bound = is_bound(status);
 	pod.deleting = *text_of(metadata, "deletionTimestamp") != '\0';

@@ -18,6 +18,7 @@
 #define WATTLE_POD_WATTS_ALIAS "intel.com/power"     /* counts in pods that have none of the above */
 #define WATTLE_POD_GRANT "wattle.hpc/grant"
 #define WATTLE_POD_DECISION "wattle.hpc/decision"    /* the words of its job's, for what was predicted */
+#define WATTLE_POD_TIGHTENED "wattle.hpc/tightened"  /* the bridge's, while its queue has less than is in use: watts, a whole number */
 #define WATTLE_POD_CONTAINERS_MAX 32                 /* whose ids are kept */
 #define WATTLE_CONTAINER_ID_MAX 65                   /* 64 hex digits and NUL */
 #define WATTLE_POD_WATTS_MAX 10000000u               /* more says no more: no node has that */
@@ -29,7 +30,8 @@ struct wattle_pod {
 	char node[254], owner[WATTLE_POD_UID_MAX]; /* owner: UID of its controller, "": none */
 	uint32_t allocated_w;      /* as the scheduler counted them; 0: none */
 	struct wattle_grant grant; /* as annotated; watts_w 0: none, or refused; the profile may be the decision's */
-	char refused[200];         /* "": nothing; else one line: what of the annotation was refused, and why */
+	uint32_t tightened_w;      /* as annotated; 0: not, or refused */
+	char refused[200];         /* "": nothing; else one line: what of the annotations was refused, and why */
 	enum wattle_pod_phase phase;
 	bool bound;                /* given to this node by the scheduler, or taken by its kubelet */
 	bool deleting;
@@ -44,7 +46,7 @@ struct wattle_pod {
 /* -EINVAL: no pod, or one without a believable uid, namespace and name; *ret is untouched then. */
 int wattle_pod_parse(struct json_object *object, struct wattle_pod *ret, struct wattle_err *err);
 
-/* What it may draw: the allocated watts, or what a grant lowers them to. */
+/* What it may draw: the allocated watts, or the least that an annotation lowers them to. */
 uint32_t wattle_pod_watts(const struct wattle_pod *pod);
 
 /* A quantity as Kubernetes writes them ("312", "1k", "2e2", "1500m"), in whole units, rounded up; WATTLE_POD_WATTS_MAX for what is more. -EINVAL: none. */

@@ -88,3 +88,13 @@ bool wattle_quantity_whole(struct json_object *value, uint64_t *ret)
 	*ret = milli / 1000;
 	return true;
 }
+
+uint64_t wattle_quantity_of(struct json_object *object, const char *key)
+{
+	struct json_object *value;
+	uint64_t number = 0;
+
+	if (json_object_is_type(object, json_type_object) && json_object_object_get_ex(object, key, &value))
+		wattle_quantity_whole(value, &number);
+	return number;
+}

@@ -15,4 +15,7 @@ bool wattle_quantity_milli(struct json_object *value, uint64_t *ret_milli);
 /* A whole number, as extended resources are: false too where something is left over. */
 bool wattle_quantity_whole(struct json_object *value, uint64_t *ret);
 
+/* The whole number that is a member of an object; 0 where there is none. */
+uint64_t wattle_quantity_of(struct json_object *object, const char *key);
+
 #endif

@@ -152,6 +152,18 @@ static int set_duration(const struct place *place, const char *value, void *fiel
 	return 0;
 }
 
+/* 0 stands for never, so "0", which might be meant as "at once", is refused. */
+static int set_duration_or_never(const struct place *place, const char *value, void *field)
+{
+	struct wattle_err err = WATTLE_ERR_INIT;
+	int64_t s = 0;
+
+	if (strcmp(value, "never") != 0 && wattle_duration_parse(value, &s, &err) < 0)
+		return refuse(place, "%.300s: never, or a duration such as 10m, is wanted", err.text);
+	*(uint32_t *) field = (uint32_t) s;
+	return 0;
+}
+
 /* Names with commas between them. Lines add up. */
 static int set_names(const struct place *place, const char *value, void *field)
 {
@@ -406,6 +418,7 @@ static const struct key ledger_keys[] = {
 	{ "grain_w", set_watts, offsetof(struct wattle_ledger_conf, grain_w) },
 	{ "interval", set_duration, offsetof(struct wattle_ledger_conf, interval_s) },
 	{ "patience", set_duration, offsetof(struct wattle_ledger_conf, patience_s) },
+	{ "evict_after", set_duration_or_never, offsetof(struct wattle_ledger_conf, evict_after_s) },
 	{ NULL, NULL, 0 },
 };
 

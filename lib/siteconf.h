@@ -66,7 +66,8 @@
  *   slurm_max_w, kueue_max_w    ; and gets no more; missing: the budget
  *   grain_w = 100               ; smaller shifts are not made
  *   interval = 15s              ; between looks at both sides
- *   patience = 10m              ; for use over a lowered part to fall by itself, before it is reported
+ *   patience = 10m              ; for use over a lowered part to fall by itself, before Kueue's pods are tightened, Slurm's use is reported
+ *   evict_after = never         ; tightened for so long, as few jobs as suffice are stopped; they come back when there is room
  *
  * Keys *_w are plain watts (integers, no suffix). Unknown section or key, or a unit error: refused with file:line.
  * Durations are those of units.h ("90s", "12h"). `nodes` and the lists of [carbon] may be repeated, they add up; "license" is taken
@@ -138,7 +139,7 @@ struct wattle_ledger_conf {
 	uint32_t budget_w;                  /* 0: there is no ledger */
 	char cluster_queue[WATTLE_NAME_MAX], flavor[WATTLE_NAME_MAX], reservation[WATTLE_NAME_MAX];
 	uint32_t slurm_min_w, slurm_max_w, kueue_min_w, kueue_max_w, grain_w; /* maxima: 0: the budget */
-	uint32_t interval_s, patience_s;
+	uint32_t interval_s, patience_s, evict_after_s; /* evict_after_s 0: never */
 };
 
 struct wattle_siteconf {

@@ -77,26 +77,3 @@ values = [600] * (int(sys.argv[1]) // 10) + [100] * 8 + [600] * 360
 print(json.dumps({"zone": "LAB", "signal": "average", "unit": "gCO2/kWh", "issued": iso, "slot_s": 10, "start": iso, "values": values}))
 PY
 }
-# kueue_queue WATTS: a ClusterQueue of so many watts, and the LocalQueue q in front of it.
-kueue_queue() {
-    kubectl apply -f - <<YAML
-apiVersion: kueue.x-k8s.io/v1beta2
-kind: ResourceFlavor
-metadata: {name: default}
----
-apiVersion: kueue.x-k8s.io/v1beta2
-kind: ClusterQueue
-metadata: {name: power}
-spec:
-  namespaceSelector: {}
-  resourceGroups:
-  - coveredResources: [wattle.hpc/watts]
-    flavors: [{name: default, resources: [{name: wattle.hpc/watts, nominalQuota: $1}]}]
----
-apiVersion: kueue.x-k8s.io/v1beta2
-kind: LocalQueue
-metadata: {name: q, namespace: default}
-spec: {clusterQueue: power}
-YAML
-}
-queue_used() { kubectl get clusterqueue power -o 'jsonpath={.status.flavorsReservation[0].resources[0].total}'; }

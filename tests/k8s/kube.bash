@@ -50,6 +50,32 @@ spec:
 YAML
 }
 
+# kueue_queue NAME WATTS: a ClusterQueue of so many watts; its flavor and the LocalQueue in front of it bear the same name.
+kueue_queue() {
+    kubectl apply -f - <<YAML
+apiVersion: kueue.x-k8s.io/v1beta2
+kind: ResourceFlavor
+metadata: {name: $1}
+---
+apiVersion: kueue.x-k8s.io/v1beta2
+kind: ClusterQueue
+metadata: {name: $1}
+spec:
+  namespaceSelector: {}
+  resourceGroups:
+  - coveredResources: [wattle.hpc/watts]
+    flavors: [{name: $1, resources: [{name: wattle.hpc/watts, nominalQuota: $2}]}]
+---
+apiVersion: kueue.x-k8s.io/v1beta2
+kind: LocalQueue
+metadata: {name: $1, namespace: default}
+spec: {clusterQueue: $1}
+YAML
+}
+# What Kueue has handed out of it, in watts.
+queue_used() { kubectl get clusterqueue "$1" -o 'jsonpath={.status.flavorsReservation[0].resources[0].total}' | sed 's/k$/000/'; }
+queues_end() { kubectl delete localqueue,clusterqueue,resourceflavor --all --wait="${1-true}" >/dev/null; }
+
 job_has() { [[ $(kubectl get mpijob "$1" -o "jsonpath={.status.conditions[?(@.type==\"$2\")].status}") == True ]]; }
 job_log() { kubectl logs -l "training.kubeflow.org/job-name=$1,training.kubeflow.org/job-role=launcher" --tail=-1; }
 # Every job and pod that a test made.

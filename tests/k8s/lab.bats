@@ -44,7 +44,7 @@ setup() {
 }
 teardown() {
     jobs_end
-    kubectl delete localqueue,clusterqueue,resourceflavor --all >/dev/null 2>&1 || true
+    queues_end || true
 }
 mine() { WATTLE_LAB=$MINE "$BATS_TEST_DIRNAME/../lab" "$@"; }
 
@@ -85,25 +85,7 @@ mine() { WATTLE_LAB=$MINE "$BATS_TEST_DIRNAME/../lab" "$@"; }
 }
 
 @test "Kueue admits a job and lets another wait while the watts of its queue are used" {
-    kubectl apply -f - <<'YAML'
-apiVersion: kueue.x-k8s.io/v1beta2
-kind: ResourceFlavor
-metadata: {name: default}
----
-apiVersion: kueue.x-k8s.io/v1beta2
-kind: ClusterQueue
-metadata: {name: power}
-spec:
-  namespaceSelector: {}
-  resourceGroups:
-  - coveredResources: [wattle.hpc/watts]
-    flavors: [{name: default, resources: [{name: wattle.hpc/watts, nominalQuota: 500}]}]
----
-apiVersion: kueue.x-k8s.io/v1beta2
-kind: LocalQueue
-metadata: {name: power}
-spec: {clusterQueue: power}
-YAML
+    kueue_queue power 500
     QUEUE=power WATTS=150 mpijob first 2 sleep 600
     until_true 120 job_has first Running
     QUEUE=power WATTS=150 mpijob second 2 mpirun -n 2 /home/alice/work

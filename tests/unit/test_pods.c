@@ -145,6 +145,29 @@ static void test_grant_never_raises(void)
 	}
 }
 
+static void test_tightened(void)
+{
+	struct wattle_pod pod = granted("\"v1 watts=200\",\"wattle.hpc/tightened\":\"150\"");
+
+	/* the least of all holds, and what a user lowered further stays so */
+	CHECK_INT(wattle_pod_watts(&pod), 150);
+	CHECK_STRING(pod.refused, "");
+	pod = granted("\"v1 watts=100\",\"wattle.hpc/tightened\":\"150\"");
+	CHECK_INT(wattle_pod_watts(&pod), 100);
+	pod = granted("\"v1 watts=300\",\"wattle.hpc/tightened\":\"150\"");
+	CHECK_INT(wattle_pod_watts(&pod), 150);
+	pod = granted("\"v1 watts=200\",\"wattle.hpc/tightened\":\"4000\"");
+	CHECK_INT(wattle_pod_watts(&pod), 200);
+	for (const char *const *bad = (const char *const[]){ "\"0\"", "\"\"", "\"lots\"", "\"-1\"", "7", "{}", NULL }; *bad; bad++) {
+		char text[200];
+
+		snprintf(text, sizeof(text), "\"v1 watts=200\",\"wattle.hpc/tightened\":%s", *bad);
+		pod = granted(text);
+		CHECK_INT(wattle_pod_watts(&pod), 200);
+		CHECK_HOLDS(pod.refused, "annotation wattle.hpc/tightened says no watts");
+	}
+}
+
 static void test_state(void)
 {
 	struct wattle_pod pod;
@@ -546,6 +569,7 @@ static const struct test tests[] = {
 	{ "an annotation lowers", test_grant_lowers },
 	{ "the prediction of its job's decision, for its record", test_prediction },
 	{ "an annotation never raises", test_grant_never_raises },
+	{ "the ledger lowers beside it", test_tightened },
 	{ "100,000 annotations, seeded", test_random_annotations },
 	{ "what else is of interest", test_state },
 	{ "what is no pod", test_no_pods },

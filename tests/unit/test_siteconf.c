@@ -159,6 +159,25 @@ static void test_defaults(void)
 	CHECK_STRING(wattle_siteconf_node_class(conf, "whatever")->name, "a");
 }
 
+static void evict_after(const char *value, uint32_t wanted_s)
+{
+	cleanup_free struct wattle_siteconf *conf = malloc(sizeof(*conf));
+	struct wattle_err err = WATTLE_ERR_INIT;
+	char text[300];
+
+	snprintf(text, sizeof(text), CLASS "[ledger]\nbudget_w = 9\ncluster_queue = q\n%s%s\n", *value ? "evict_after = " : "", value);
+	CHECK_INT(wattle_siteconf_parse("x", text, conf, &err), 0);
+	CHECK_INT(conf->ledger.evict_after_s, wanted_s);
+}
+
+static void test_evict_after(void)
+{
+	evict_after("", 0);
+	evict_after("never", 0);
+	evict_after("1s", 1);
+	evict_after("10m", 600);
+}
+
 static void test_mistakes(void)
 {
 	static const struct { const char *text, *message; } cases[] = {
@@ -172,6 +191,8 @@ static void test_mistakes(void)
 		{ CLASS "[ledger]\nbudget_w = 9\n", "x:5: [ledger] lacks cluster_queue" },
 		{ CLASS "[ledger]\nbudget_w = 9\ncluster_queue = q\nslurm_min_w = 5\nkueue_min_w = 5\n", "more than budget_w together" },
 		{ CLASS "[ledger]\nbudget_w = 9\ncluster_queue = q\nkueue_min_w = 5\nkueue_max_w = 4\n", "kueue_max_w is less than its minimum" },
+		{ CLASS "[ledger]\nevict_after = 0\n", "x:6: duration \"0\" is out of range: 1 s to 10 years: never, or a duration such as 10m, is wanted" },
+		{ CLASS "[ledger]\nevict_after = soon\n", "never, or a duration such as 10m, is wanted" },
 		{ CLASS "[ledger]\n[ledger]\n", "x:6: [ledger] stands twice" },
 		{ "[site]\ncharge = gres\n" CLASS "[ledger]\nbudget_w = 9\ncluster_queue = q\n", "charge = gres counts none" },
 		{ CLASS "[zone a-actual]\n", "does not end in -forecast or -actual" },
@@ -299,6 +320,7 @@ static void test_limits_of_size(void)
 static const struct test tests[] = {
 	{ "all keys", test_full },
 	{ "defaults", test_defaults },
+	{ "when jobs are stopped for the ledger", test_evict_after },
 	{ "mistakes", test_mistakes },
 	{ "half-written files", test_half_written },
 	{ "limits of size", test_limits_of_size },
