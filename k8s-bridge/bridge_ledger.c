@@ -71,7 +71,14 @@ static void rest(struct bridge_ledger *ledger, double s)
 	ledger->local_queues = NULL;
 }
 
-/* A side can't be read or changed: told when it begins and when it is over. */
+/* What was begun is done, or there was nothing to do. */
+static void well(struct bridge_ledger *ledger, double s)
+{
+	ledger->trouble[0] = '\0';
+	rest(ledger, s);
+}
+
+/* A side can't be read or changed: told when it begins. */
 static void fail(struct bridge *bridge, const char *side, const char *why)
 {
 	struct bridge_ledger *ledger = bridge->ledger;
@@ -104,7 +111,7 @@ static void on_slurm_set(void *arg, const struct wattle_slurm_report *report)
 		fail(bridge, "Slurm", report->err.text);
 		return;
 	}
-	rest(bridge->ledger, 0);
+	well(bridge->ledger, 0);
 }
 
 static void on_queue_set(void *arg, int status, struct json_object *body, const char *why)
@@ -116,7 +123,7 @@ static void on_queue_set(void *arg, int status, struct json_object *body, const 
 	if (status != 200 && status != 409)
 		fail(bridge, "Kueue", why);
 	else
-		rest(bridge->ledger, status == 409 ? 1 : 0);
+		well(bridge->ledger, status == 409 ? 1 : 0);
 }
 
 static void set_slurm(struct bridge *bridge, uint64_t to_w)
@@ -163,7 +170,7 @@ static void on_chore(void *arg, const struct bridge_chore_spec *spec, const char
 	if (trouble[0])
 		fail(bridge, "Kueue's workloads and their pods", trouble);
 	else
-		rest(ledger, conf_of(bridge)->interval_s);
+		well(ledger, conf_of(bridge)->interval_s);
 }
 
 /* Chooses whom the step means and begins with them; the set is the chore's then. */
@@ -241,8 +248,8 @@ static void tell(struct bridge *bridge, const struct wattle_ledger_step *step)
 			   "; Kueue uses %" PRIu64 " of %" PRIu64 ", wants %" PRIu64 ")%s", names[step->side], view[step->side].limit_w, step->to_w, view[0].used_w,
 			   view[0].limit_w, view[0].wanted_w, view[1].used_w, view[1].limit_w, view[1].wanted_w, bridge->dry_run ? " (not done)" : "");
 	} else if (step->what < sizeof(then) / sizeof(then[0]) && then[step->what] && ledger->told != step->what) {
-		snprintf(text, sizeof(text), "%s uses %" PRIu64 " W more than its part of the budget, for %" PRIu32 " s and longer: %s%s", names[step->side],
-			 step->excess_w, conf_of(bridge)->patience_s, then[step->what], bridge->dry_run ? " (not done)" : "");
+		snprintf(text, sizeof(text), "%s uses %" PRIu64 " W more than its part of the budget, and its jobs did not end in time: %s%s", names[step->side],
+			 step->excess_w, then[step->what], bridge->dry_run ? " (not done)" : "");
 		wattle_log(WATTLE_LOG_WARNING, "ledger: %s", text);
 		if (!bridge->dry_run)
 			wattle_kube_event(bridge->kube, BRIDGE_NAME, &about, true, "WattsOverPart", text);
@@ -261,10 +268,9 @@ static void do_step(struct bridge *bridge)
 	rules_of(bridge, &rules);
 	wattle_ledger_next(&rules, ledger->view, &past, &step);
 	tell(bridge, &step);
-	ledger->trouble[0] = '\0';
 	ledger->now = past;
 	if (bridge->dry_run || !bridge_may_write(bridge) || step.what == WATTLE_LEDGER_WAIT || step.what == WATTLE_LEDGER_TELL) {
-		rest(ledger, conf_of(bridge)->interval_s);
+		well(ledger, conf_of(bridge)->interval_s);
 		return;
 	}
 	if (step.what != WATTLE_LEDGER_LOWER && step.what != WATTLE_LEDGER_RAISE) {
