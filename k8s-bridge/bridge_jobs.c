@@ -100,13 +100,14 @@ static bool ended(struct json_object *object)
 	       wattle_dig_text(wattle_dig(object, json_type_object, "metadata", NULL), "deletionTimestamp")[0];
 }
 
-static int64_t age_s(struct json_object *object, int64_t now_s)
+/* By the clock that stamped it: ours may be wrong. */
+static int64_t age_s(const struct bridge *bridge, struct json_object *object, int64_t now_s)
 {
 	int64_t created_s;
 
 	if (wattle_instant_parse(wattle_dig_text(wattle_dig(object, json_type_object, "metadata", NULL), "creationTimestamp"), &created_s, NULL) < 0)
 		return 0;
-	return now_s - created_s;
+	return now_s - wattle_kube_stats(bridge->kube)->ahead_s - created_s;
 }
 
 /* Did we suspend it by server-side apply? Else admission did, in the name of whoever made the job. */
@@ -183,7 +184,7 @@ static void tell_decision(struct job *job, struct json_object *object, int64_t n
 	if (job->told || !text[0])
 		return;
 	job->told = true;
-	if (age_s(object, now_s) < TELL_S)
+	if (age_s(job->bridge, object, now_s) < TELL_S)
 		tell(job, refused, refused ? "PowerRefused" : start_s > now_s ? "StartDeferred" : "PowerGranted", text);
 }
 
@@ -672,7 +673,7 @@ static void look_refused(struct job *job, struct json_object *object, int64_t no
 	job->state = BRIDGE_JOB_REFUSED;
 	if (!wattle_mutate_done(object, &bridge->job, &bridge->ruling, &bridge->site)) {
 		decide(job, object, WATTLE_MUTATE_WORDS);
-	} else if (!bridge->job.kueue && !bridge->job.suspended && (!has_pods(object) || age_s(object, now_s) < YOUNG_S)) {
+	} else if (!bridge->job.kueue && !bridge->job.suspended && (!has_pods(object) || age_s(bridge, object, now_s) < YOUNG_S)) {
 		hold(job, object, "refused");
 	} else {
 		tell_decision(job, object, now_s, 0);
@@ -691,7 +692,7 @@ static void look_undecided(struct job *job, struct json_object *object, int64_t 
 		nothing_to_do(job);
 	} else if (bridge->ruling.refused) {
 		look_refused(job, object, now_s);
-	} else if (!bridge->job.suspended && has_pods(object) && age_s(object, now_s) >= YOUNG_S) {
+	} else if (!bridge->job.suspended && has_pods(object) && age_s(bridge, object, now_s) >= YOUNG_S) {
 		/* pods can't be given watts, and hours of work are not thrown away for them */
 		job->state = BRIDGE_JOB_UNTOUCHED;
 		if (!job->told_late)

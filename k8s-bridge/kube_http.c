@@ -256,17 +256,29 @@ static void request_later(struct wattle_kube_request *r)
 
 /* --- what comes in ------------------------------------------------------------------------ */
 
+/* The value of the header if it is that one; false if not. */
+static bool header_value(const char *data, size_t len, const char *name, char value[40])
+{
+	size_t name_len = strlen(name);
+
+	if (len <= name_len || strncasecmp(data, name, name_len) != 0)
+		return false;
+	len -= name_len;
+	snprintf(value, 40, "%.*s", (int) (len < 39 ? len : 39), data + name_len);
+	return true;
+}
+
 static size_t on_header(char *data, size_t size, size_t n, void *user)
 {
-	static const char name[] = "retry-after:";
 	struct wattle_kube_request *r = user;
 	size_t len = size * n;
-	char value[16];
+	char value[40];
+	time_t date;
 
-	if (len >= sizeof(name) && strncasecmp(data, name, sizeof(name) - 1) == 0) {
-		snprintf(value, sizeof(value), "%.*s", (int) (len - sizeof(name) + 1 < 15 ? len - sizeof(name) + 1 : 15), data + sizeof(name) - 1);
+	if (header_value(data, len, "retry-after:", value))
 		r->retry_after_s = atoi(value) > RETRY_AFTER_MAX_S ? RETRY_AFTER_MAX_S : atoi(value);
-	}
+	else if (header_value(data, len, "date:", value) && (date = curl_getdate(value, NULL)) >= 0)
+		r->kube->stats.ahead_s = (int64_t) time(NULL) - (int64_t) date;
 	return len;
 }
 

@@ -42,6 +42,7 @@ struct wattle_kube_stats {
 	uint64_t streams;      /* opened */
 	uint64_t bytes_in;
 	double call_s;         /* time of ended calls, summed, their waits between tries too */
+	int64_t ahead_s;       /* this clock, less the server's by the Date of its last answer; 0: not known */
 	double answered_s;     /* monotonic clock of the last answer below 500; 0: none yet */
 	uint32_t inflight, waiting;
 };

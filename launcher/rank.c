@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "attend.h"
 #include "status.h"
 
 bool wattle_rank_is(int argc, char *const *argv)
@@ -43,29 +44,10 @@ static void become(char **argv, pid_t parent, bool apart)
 	_exit(127);
 }
 
-/* Until the program has ended; what comes goes on to its group, if that is another. *ret_came: what has come. */
-static int attend(pid_t program, bool apart, const sigset_t *set, sigset_t *ret_came)
-{
-	siginfo_t info;
-	int status, number;
-
-	sigemptyset(ret_came);
-	for (;;) {
-		if (waitpid(program, &status, WNOHANG) == program)
-			return status;
-		number = sigwaitinfo(set, &info);
-		if (number > 0 && number != SIGCHLD) {
-			if (apart)
-				kill(-program, number);
-			sigaddset(ret_came, number);
-		}
-	}
-}
-
 /* Whether it died of what was sent to it through us, or of being told to end. */
-static bool was_sent(const sigset_t *came, int number)
+static bool was_sent(uint64_t came, int number)
 {
-	return sigismember(came, number) || sigismember(came, SIGTERM) || sigismember(came, SIGINT) || sigismember(came, SIGHUP);
+	return came & (WATTLE_CAME(number) | WATTLE_CAME(SIGTERM) | WATTLE_CAME(SIGINT) | WATTLE_CAME(SIGHUP));
 }
 
 /* In a file beside the status file. Many ranks may say so; once is enough. */
@@ -91,7 +73,8 @@ int wattle_rank_main(char **argv)
 	const int checkpointed = tree || task ? -1 : atoi(argv[2]);
 	const struct rlimit no_core = { 0, 0 };
 	pid_t parent = getpid(), program;
-	sigset_t set, came;
+	uint64_t came;
+	sigset_t set;
 	char text[16];
 	int status;
 
@@ -108,10 +91,10 @@ int wattle_rank_main(char **argv)
 		become(argv + 3, parent, !tree);
 	if (!tree)
 		setpgid(program, program); /* whichever of us comes first */
-	status = attend(program, !tree, &set, &came);
+	status = wattle_attend(program, !tree, &set, &came);
 	if (WIFSIGNALED(status)) {
 		snprintf(text, sizeof(text), "%d\n", WTERMSIG(status));
-		if (!was_sent(&came, WTERMSIG(status)))
+		if (!was_sent(came, WTERMSIG(status)))
 			note("died", text);
 		setrlimit(RLIMIT_CORE, &no_core);
 		signal(WTERMSIG(status), SIG_DFL);

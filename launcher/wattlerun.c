@@ -24,6 +24,7 @@
 #include "follow.h"
 #include "handover.h"
 #include "holder.h"
+#include "inpod.h"
 #include "job.h"
 #include "program.h"
 #include "rank.h"
@@ -34,6 +35,8 @@
 #define LAUNCH_ARGS_MAX 64
 #define SLURM_TRIES 12      /* a slurmctld that is being restarted answers within */
 #define SLURM_AGAIN_S 5
+#define GRACE_S 60
+#define GRACE_POD_S 120     /* the bridge asks a minute ahead at most */
 #define LEAVE_SPARE_S 10    /* to requeue the job, before its time limit */
 
 struct options {
@@ -48,12 +51,14 @@ struct options {
 };
 
 static const char help[] =
-	"Usage: wattlerun [options] [--] PROGRAM ARG…           in a batch script\n\n"
+	"Usage: wattlerun [options] [--] PROGRAM ARG…           in a batch script\n"
+	"       wattlerun [options] [--] mpirun ARG…            in the launcher of an MPIJob\n\n"
 	"Runs an MPI program after the plan of its job: asks it for a checkpoint where the plan changes the number of nodes or pauses,\n"
 	"gives the job its new size under the same job id, and starts the program again. Watts change without a restart.\n\n"
 	"      --plan FILE              follow this plan, what `wattle plan --json` prints (default: that of --carbon=scale)\n"
 	"      --ntasks-per-node N      tasks on each node (default: as the job was submitted)\n"
-	"      --grace DURATION         that long a program may take for its checkpoint (60s)\n"
+	"      --grace DURATION         that long a program may take for its checkpoint (60s); in an MPIJob: that long one that has\n"
+	"                               checkpointed waits to be stopped, before it is started again (2m)\n"
 	"      --checkpoint-signal SIG  the signal that asks (URG): a name or a number\n"
 	"      --checkpoint-exit N      exit status that says \"checkpointed, start me again\" (85)\n"
 	"      --checkpoint-every DURATION   ask for one that often at least (default: where the plan needs one)\n"
@@ -136,7 +141,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 	struct wattle_err err = WATTLE_ERR_INIT;
 	int c, rc = 0;
 
-	*o = (struct options) { .mpi = "pmix", .grace_s = 60, .pause_min_s = 30, .signal = SIGURG, .checkpointed = WATTLE_RUN_CHECKPOINTED,
+	*o = (struct options) { .mpi = "pmix", .grace_s = -1, .pause_min_s = 30, .signal = SIGURG, .checkpointed = WATTLE_RUN_CHECKPOINTED,
 				.restarts_max = 2 };
 	while ((c = getopt_long(argc, argv, "+qhV", longs, NULL)) != -1) {
 		switch (c) {
@@ -440,6 +445,9 @@ int main(int argc, char **argv)
 	status = parse_options(argc, argv, &o);
 	if (status >= 0)
 		return status;
+	if (!getenv("SLURM_JOB_ID") && !o.dry_run && wattle_inpod_is())
+		return wattle_inpod_run(&(struct wattle_inpod){ .program = o.program, .signal = o.signal, .checkpointed = o.checkpointed,
+								.wait_s = o.grace_s < 0 ? GRACE_POD_S : o.grace_s, .quiet = o.quiet });
 	run.program = o.program;
 	run.launch_args = o.launch_args;
 	run.mpi = o.mpi;
@@ -448,7 +456,7 @@ int main(int argc, char **argv)
 	self[n < 0 ? 0 : n] = '\0';
 	run.self = n > 0 ? self : argv[0];
 	run.signal = o.signal;
-	run.grace_s = o.grace_s;
+	run.grace_s = o.grace_s < 0 ? GRACE_S : o.grace_s;
 	run.every_s = o.every_s;
 	run.restarts_max = o.restarts_max;
 	run.holder = wattle_holder_find();

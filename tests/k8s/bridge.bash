@@ -3,7 +3,7 @@
 # For tests of wattle-bridge: the one of the lab where it runs, under whatever identity it has there; else one of the test's own on kctl.
 
 BRIDGE_STATUS=127.0.0.1:9470
-WATTS='wattle\.hpc/watts'
+WATTS_KEY='wattle\.hpc/watts'
 
 bridge_get() { lab on kctl -- curl -sS --max-time 5 "http://$BRIDGE_STATUS$1"; }
 bridge_ready() { [[ $(bridge_get /readyz 2>/dev/null) == ok ]]; }
@@ -22,49 +22,21 @@ bridge_kill() {
 }
 bridge_gone() { ! lab on kctl -- pgrep -x wattle-bridge >/dev/null; }
 
-# power_job NAME WORKERS COMMAND [ANNOTATION=VALUE …]: an MPIJob that asks for something; its workers leave at once when they are told to.
-# Environment: SUSPEND=true, CLEAN=None, QUEUE, and whatever mpijob takes.
+# power_job NAME WORKERS COMMAND [WORD=VALUE …]: an MPIJob that asks for something, of whose pods nothing more is said. Environment: as mpijob's.
 power_job() {
-    local name=$1 workers=$2 command=$3 said
+    local name=$1 workers=$2 command=$3
     shift 3
-    said=$(for word; do printf '    wattle.hpc/%s: "%s"\n' "${word%%=*}" "${word#*=}"; done)
-    kubectl create -f - <<YAML
-apiVersion: kubeflow.org/v2beta1
-kind: MPIJob
-metadata:
-  name: $name
-  ${QUEUE:+labels: {kueue.x-k8s.io/queue-name: $QUEUE\}}
-  annotations:
-    wattle.test: "yes"
-    ${GATE:+kueue.x-k8s.io/admission-gated-by: $GATE}
-$said
-spec:
-  slotsPerWorker: 1
-  runPolicy: {${CLEAN:+cleanPodPolicy: $CLEAN}${CLEAN:+${SUSPEND:+, }}${SUSPEND:+suspend: $SUSPEND}}
-  mpiReplicaSpecs:
-    Launcher:
-      replicas: 1
-      template:
-        spec:
-          terminationGracePeriodSeconds: 1
-          containers: [{name: main, image: "wattle.lab/mpi:latest", imagePullPolicy: Never, command: [sh, -c, "$command"]}]
-    Worker:
-      replicas: $workers
-      template:
-        spec:
-          terminationGracePeriodSeconds: 1
-          containers: [{name: main, image: "wattle.lab/mpi:latest", imagePullPolicy: Never, command: [/usr/sbin/sshd, -De]}]
-YAML
+    ASKS=$(printf '%s\n' "$@") CLEAN=${CLEAN-} mpijob "$name" "$workers" sh -c "$command"
 }
 
 field() { kubectl get mpijob "$1" -o "jsonpath={$2}"; }
 said_of() { field "$1" ".metadata.annotations.wattle\.hpc/$2"; }
-watts_of() { field "$1" ".spec.mpiReplicaSpecs.Worker.template.spec.containers[0].resources.limits.$WATTS"; }
+watts_of() { field "$1" ".spec.mpiReplicaSpecs.Worker.template.spec.containers[0].resources.limits.$WATTS_KEY"; }
 suspended() { [[ $(field "$1" .spec.runPolicy.suspend) == true ]]; }
 not_suspended() { ! suspended "$1"; }
 decided() { [[ -n $(said_of "$1" decision) ]]; }
 # The watts that the running workers of a job were given, in order.
-workers_watts() { kubectl get pods -l "training.kubeflow.org/job-name=$1,training.kubeflow.org/job-role=worker" -o "jsonpath={range .items[*]}{.spec.containers[0].resources.limits.$WATTS} {end}"; }
+workers_watts() { kubectl get pods -l "training.kubeflow.org/job-name=$1,training.kubeflow.org/job-role=worker" -o "jsonpath={range .items[*]}{.spec.containers[0].resources.limits.$WATTS_KEY} {end}"; }
 has_event() { kubectl get events --field-selector "involvedObject.kind=MPIJob,involvedObject.name=$1,reason=$2" --no-headers 2>/dev/null | grep -q .; }
 event_count() { kubectl get events --field-selector "involvedObject.kind=MPIJob,involvedObject.name=$1,reason=$2" -o 'jsonpath={.items[*].count}'; }
 # forecast DIRTY_S: dirty for so long from now, clean for 80 s, dirty again for an hour; slots of 10 s.

@@ -19,7 +19,7 @@ teardown() {
 }
 pods_have() { [[ $(workers_watts "$1") == "$2" ]]; }
 has_ended() { job_has "$1" Succeeded; }
-node_watts() { [[ $(kubectl get node "$1" -o "jsonpath={.status.capacity.$WATTS}") == "$2" ]]; }
+node_watts() { [[ $(kubectl get node "$1" -o "jsonpath={.status.capacity.$WATTS_KEY}") == "$2" ]]; }
 
 @test "nodes show their class's watts, and again after somebody took them away" {
     until_true 30 node_watts k1 400

@@ -50,48 +50,12 @@ jiffies() { awk '/^cpu / { print $5 + $6, $2 + $3 + $4 + $5 + $6 + $7 + $8 + $9;
 # A launcher that finds no sshd or no name for a worker fails, and is begun again after a while: that would be time of the job.
 LAUNCH='for host in $(cut -d" " -f1 /etc/mpi/hostfile); do until ssh -o ConnectTimeout=1 "$host" true; do sleep 0.2; done; done; exec "$@"'
 
-# loop_job NAME STEPS [ANNOTATION=VALUE …]: nbody on both nodes, a rank each.
+# loop_job NAME STEPS [WORD=VALUE …]: nbody on both nodes, a rank each.
 loop_job() {
-    local name=$1 steps=$2 said
+    local name=$1 steps=$2
     shift 2
-    said=$(for word; do printf '    wattle.hpc/%s: "%s"\n' "${word%%=*}" "${word#*=}"; done)
-    kubectl create -f - >/dev/null <<YAML
-apiVersion: kubeflow.org/v2beta1
-kind: MPIJob
-metadata:
-  name: $name
-  annotations:
-    wattle.test: "yes"
-$said
-spec:
-  slotsPerWorker: 1
-  launcherCreationPolicy: WaitForWorkersReady
-  runPolicy: {cleanPodPolicy: Running}
-  mpiReplicaSpecs:
-    Launcher:
-      replicas: 1
-      template:
-        spec: &pod
-          volumes: [{name: home, hostPath: {path: /home}}]
-          terminationGracePeriodSeconds: 1
-          containers:
-          - &main
-            name: main
-            image: wattle.lab/mpi:latest
-            imagePullPolicy: Never
-            volumeMounts: [{name: home, mountPath: /home}]
-            command: [sh, -c, $(jq -n --arg launch "$LAUNCH" '$launch'), sh, mpirun, --allow-run-as-root, -n, "2", --map-by, node, -x, OMPI_MCA_mpi_yield_when_idle=1, /home/alice/loop/nbody, "8000", "$steps"]
-    Worker:
-      replicas: 2
-      template:
-        spec:
-          <<: *pod
-          topologySpreadConstraints:
-          - {maxSkew: 1, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: DoNotSchedule, labelSelector: {matchLabels: {training.kubeflow.org/job-name: $name, training.kubeflow.org/job-role: worker}}}
-          containers:
-          - <<: *main
-            command: [/usr/sbin/sshd, -De]
-YAML
+    ASKS=$(printf '%s\n' "$@") READY=true mpijob "$name" 2 sh -c "$LAUNCH" sh \
+        mpirun --allow-run-as-root -n 2 --map-by node -x OMPI_MCA_mpi_yield_when_idle=1 /home/alice/loop/nbody 8000 "$steps" >/dev/null
 }
 # run_job NAME STEPS ANNOTATION…: until it has ended and its pods have left their records.
 run_job() {

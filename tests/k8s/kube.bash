@@ -6,22 +6,36 @@
 
 kubectl() { lab kubectl "$@"; }
 
-# mpijob NAME WORKERS COMMAND…: an MPIJob with a worker a node, whose launcher runs COMMAND. Environment: QUEUE, a LocalQueue of Kueue;
-# WATTS of each worker.
+# mpijob NAME WORKERS COMMAND…: an MPIJob with a worker a node, whose launcher runs COMMAND; /home is there. Environment:
+#   ASKS         what it asks of Wattle: WORD=VALUE, a line each
+#   WATTS        of each worker, written as the resource that they are
+#   QUEUE, GATE  a LocalQueue of Kueue; a gate of its own
+#   CLEAN        cleanPodPolicy (Running); empty: nothing is said
+#   SUSPEND      true: suspended by its user
+#   READY        the launcher begins when all workers run
+#   SCHEDULER    of its pods: one that does not exist keeps them from ever costing anything
 mpijob() {
-    local name=$1 workers=$2 labels='' resources=''
+    local name=$1 workers=$2 asks policy=() resources=''
     shift 2
-    [[ -z ${QUEUE-} ]] || labels="labels: {kueue.x-k8s.io/queue-name: $QUEUE}"
+    asks=$(jq -Rnc '[inputs | select(. != "") | capture("^(?<word>[^=]*)=(?<value>.*)$") | {("wattle.hpc/" + .word): .value}] | add // {}' <<<"${ASKS-}")
+    [[ -z ${GATE-} ]] || asks=$(jq -c --arg gate "$GATE" '. + {"kueue.x-k8s.io/admission-gated-by": $gate}' <<<"$asks")
+    [[ -z ${CLEAN-Running} ]] || policy+=("cleanPodPolicy: ${CLEAN-Running}")
+    [[ -z ${SUSPEND-} ]] || policy+=("suspend: $SUSPEND")
     [[ -z ${WATTS-} ]] || resources="resources: {limits: {wattle.hpc/watts: $WATTS}}"
-    kubectl apply -f - <<YAML
+    kubectl create -f - <<YAML
 apiVersion: kubeflow.org/v2beta1
 kind: MPIJob
 metadata:
   name: $name
-  $labels
+  labels: {${QUEUE:+kueue.x-k8s.io/queue-name: $QUEUE}}
+  annotations: $asks
 spec:
   slotsPerWorker: 1
-  runPolicy: {cleanPodPolicy: Running}
+  ${READY:+launcherCreationPolicy: WaitForWorkersReady}
+  runPolicy: {$(
+        IFS=,
+        printf '%s' "${policy[*]}"
+    )}
   mpiReplicaSpecs:
     Launcher:
       replicas: 1
@@ -29,13 +43,14 @@ spec:
         spec: &pod
           volumes: [{name: home, hostPath: {path: /home}}]
           terminationGracePeriodSeconds: 1
+          ${SCHEDULER:+schedulerName: $SCHEDULER}
           containers:
           - &main
             name: main
             image: wattle.lab/mpi:latest
             imagePullPolicy: Never
             volumeMounts: [{name: home, mountPath: /home}]
-            command: $(printf '%s\n' "$@" | jq -Rsc 'split("\n")[:-1]')
+            command: $(jq -nc '$ARGS.positional' --args -- "$@")
     Worker:
       replicas: $workers
       template:

@@ -4,7 +4,7 @@
 
 addons_up() {
     local name
-    for name in controller-manager scheduler coredns; do k8s_start kctl "$name"; done
+    for name in faulty-api controller-manager scheduler coredns; do k8s_start kctl "$name"; done
     LAB_LOG=$LAB_STATE/kubectl.log
     {
         kubectl_do apply --server-side -f "${K8S_DIR[mpi-operator]}/manifests/kubeflow.org_mpijobs.yaml" -f "${K8S_DIR[kueue]}/manifests/crd/bases" &&

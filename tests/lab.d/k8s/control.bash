@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The control plane of the lab's Kubernetes: daemons on the host kctl, under the name that `tests/lab node kctl kill-NAME` takes.
 
-K8S_CONTROL=(etcd apiserver controller-manager scheduler coredns mpi-operator kueue)
+K8S_CONTROL=(etcd apiserver faulty-api controller-manager scheduler coredns mpi-operator kueue)
 K8S_PODS=10.244   # .N.0/24 on node kN
 K8S_SERVICES=10.0.0.0/24
+K8S_FAULTY=6443          # the API server with faults
 
 # k8s_daemons HOST: what runs there, in the order in which it is started.
 k8s_daemons() {
@@ -49,6 +50,7 @@ k8s_command() {
         K8S_COMMAND=(kube-scheduler --kubeconfig "$pki/scheduler.conf" --authentication-kubeconfig "$pki/scheduler.conf"
             --authorization-kubeconfig "$pki/scheduler.conf" --leader-elect=false --profiling=false)
         ;;
+    faulty-api) K8S_COMMAND=("$LAB_D/k8s/faulty-api" "0.0.0.0:$K8S_FAULTY") ;;
     coredns) K8S_COMMAND=(coredns -conf "$pki/Corefile") ;;
     mpi-operator) K8S_COMMAND=(mpi-operator -kubeConfig "$pki/mpi-operator.conf" -kube-api-qps 100 -kube-api-burst 200) ;;
     kueue) K8S_COMMAND=(kueue --config "$pki/kueue.yaml" --kubeconfig "$pki/kueue.conf" --feature-gates=VisibilityOnDemand=false) ;;
@@ -69,7 +71,10 @@ k8s_command() {
 }
 
 # The name of the process of K8S_COMMAND, of which the kernel keeps 15 characters.
-k8s_process() { echo "${K8S_COMMAND[0]:0:15}"; }
+k8s_process() {
+    local name=${K8S_COMMAND[0]##*/}
+    echo "${name:0:15}"
+}
 
 # k8s_start HOST NAME: nothing if it runs. Says /var/log/kubernetes/NAME.log.
 k8s_start() {

@@ -14,6 +14,7 @@ k8s_facts() {
             echo "$host $name $(host_do "$host" pgrep -xc "$(k8s_process)" </dev/null)"
         done
     done
+    host_do kctl sh -c 'sed "s/^/kctl fault /" /run/faulty-api/faults 2>/dev/null' </dev/null || true
     kubectl_do get "$K8S_KINDS" -A -o name 2>&1 </dev/null | sort
     kubectl_do get nodes -l '!type' -o 'jsonpath={range .items[*]}{.metadata.name}{" watts "}{.status.capacity.wattle\.hpc/watts}{" taints "}{.spec.taints}{"\n"}{end}' 2>&1 </dev/null
 }
