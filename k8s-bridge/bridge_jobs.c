@@ -682,6 +682,17 @@ static void look_refused(struct job *job, struct json_object *object, int64_t no
 	}
 }
 
+/* It has the watts that its words were decided to come to, and only what stands beside them was written over. Its pods need no restart for that. */
+static bool words_alone(struct bridge *bridge, struct json_object *object)
+{
+	const struct wattle_submission *submission = &bridge->job.submission;
+	char digest[17];
+
+	wattle_mpijob_digest(object, digest);
+	return strcmp(annotation(object, WATTLE_ANNOTATION_ASKED), digest) == 0 && submission->per_node_name &&
+	       bridge->job.watts_w == bridge->ruling.verdict.decision.watts_w && bridge->ruling.start_s == 0 && bridge->ruling.replicas == bridge->job.replicas;
+}
+
 static void look_undecided(struct job *job, struct json_object *object, int64_t now_s)
 {
 	struct bridge *bridge = job->bridge;
@@ -692,6 +703,8 @@ static void look_undecided(struct job *job, struct json_object *object, int64_t 
 		nothing_to_do(job);
 	} else if (bridge->ruling.refused) {
 		look_refused(job, object, now_s);
+	} else if (words_alone(bridge, object)) {
+		decide(job, object, WATTLE_MUTATE_WORDS | WATTLE_MUTATE_WATTS);
 	} else if (!bridge->job.suspended && has_pods(object) && age_s(bridge, object, now_s) >= YOUNG_S) {
 		/* pods can't be given watts, and hours of work are not thrown away for them */
 		job->state = BRIDGE_JOB_UNTOUCHED;

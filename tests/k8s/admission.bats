@@ -45,6 +45,7 @@ YAML
 }
 
 teardown_file() {
+    kubectl delete -f "$K8S/policy/policy.yaml" --ignore-not-found
     kubectl delete mutatingwebhookconfiguration wattle-admission-test --ignore-not-found
     kubectl delete namespace $NAMESPACE --ignore-not-found --wait=false
     lab on kctl -- sh -c 'kill $(cat /run/admission/pid); rm -rf /run/admission'
@@ -88,6 +89,24 @@ is_admitted() { BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR dry_run '{"wattle.hpc/power":
     # without a node that shows watts a request for nothing is left alone here
     diff <(grep -v -- '-default' "$BATS_TEST_TMPDIR/table") <(grep -v -- '-default' "$BATS_TEST_TMPDIR/server")
 }
+
+@test "the policy alone: cleanPodPolicy, and Kueue's gate beside another's on what asks and has a queue; what is said stays" {
+    local NAMESPACE=default gate='.metadata.annotations["kueue.x-k8s.io/admission-gated-by"]' clean=.spec.runPolicy.cleanPodPolicy queue='{"wattle.hpc/power": "250W"}'
+    kubectl apply -f "$K8S/policy/policy.yaml"
+    # the API server takes it up a moment later
+    until_true 60 policy_acts
+    dry_run '{"wattle.hpc/power": "250W"}' '{"runPolicy": {"cleanPodPolicy": "None"}}' | jq -e "$clean == \"Running\" and $gate == null"
+    dry_run '{}' '{"runPolicy": {"cleanPodPolicy": "All"}}' | jq -e "$clean == \"All\""
+    queued "$queue" | jq -e "$gate == \"wattle.hpc/start\" and $clean == \"Running\""
+    queued '{"wattle.hpc/carbon": "start", "kueue.x-k8s.io/admission-gated-by": "other.org/gate"}' | jq -e "$gate == \"other.org/gate,wattle.hpc/start\""
+    queued '{"wattle.hpc/power": "250W", "kueue.x-k8s.io/admission-gated-by": "wattle.hpc/start"}' | jq -e "$gate == \"wattle.hpc/start\""
+    queued '{}' | jq -e "$gate == null"
+    # decisions are not its business
+    queued "$queue" | jq -e '.metadata.annotations | has("wattle.hpc/decision") | not'
+    kubectl delete -f "$K8S/policy/policy.yaml"
+}
+policy_acts() { dry_run '{}' | jq -e '.spec.runPolicy.cleanPodPolicy == "Running"'; }
+queued() { job "$1" | jq '.metadata.labels = {"kueue.x-k8s.io/queue-name": "q"}' | kubectl create --dry-run=server -o json -f -; }
 
 @test "a webhook that is gone is in nobody's way" {
     lab on kctl -- sh -c 'kill -STOP $(cat /run/admission/pid)'

@@ -57,16 +57,28 @@ behind_start() {
     until_true 60 bridge_leads
 }
 
-idle_job() { SCHEDULER=nobody ASKS=power=200W mpijob "$@" >/dev/null; }
-generation() { field "$1" .metadata.generation; }
-# It has its watts and may start; each write was seen once, and its user was told once.
-is_through() { [[ $(generation "$1") -ge 4 && $(watts_of "$1") == 200 && $(field "$1" .spec.runPolicy.suspend) == false && -z $(said_of "$1" held) ]]; }
-through_once() {
-    until_true 60 is_through "$1"
-    [[ $(generation "$1") == 4 ]] || { echo "$1: generation $(generation "$1"), wanted 4: held, watts, let go" >&2 && return 1; }
-    [[ $(said_of "$1" grant) == 'v1 watts=200 nodes=1-1'* ]]
+# idle_jobs NAME…
+idle_jobs() { for job; do SCHEDULER=nobody ASKS=power=200W manifest "$job" 1 true; done | kubectl create -f - >/dev/null; }
+JOB='{name: .metadata.name, generation: .metadata.generation, suspend: .spec.runPolicy.suspend, held: .metadata.annotations["wattle.hpc/held"],
+    grant: (.metadata.annotations["wattle.hpc/grant"] // "" | .[:22]), watts: .spec.mpiReplicaSpecs.Worker.template.spec.containers[0].resources.limits["wattle.hpc/watts"]}'
+# All of them have their watts, are told so, and may start. are_through GENERATION NAME…: at that generation; 0: at any.
+are_through() {
+    kubectl get mpijobs "${@:2}" -o json | jq -e --argjson generation "$1" "[(.items // [.])[] | $JOB] | all(.watts == \"200\" and .suspend == false and
+        .held == null and .grant == \"v1 watts=200 nodes=1-1\" and (\$generation == 0 or .generation == \$generation))"
 }
-told_once() { [[ $(event_count "$1" PowerGranted) == 1 ]]; }
+# through_once NAME…: each of the three writes was seen once, and each user was told once.
+through_once() {
+    until_true 60 are_through 0 "$@"
+    are_through 4 "$@" || { echo "wanted generation 4: held, watts, let go" && kubectl get mpijobs "$@" -o json | jq -c "(.items // [.])[] | $JOB"; } >&2 || true
+    are_through 4 "$@"
+    until_true 10 told_once "$@"
+}
+told_once() {
+    kubectl get mpijobs,events -o json | jq -e '([.items[] | select(.reason == "PowerGranted")] | group_by(.involvedObject.uid) |
+        map({(.[0].involvedObject.uid): (map(.count // 1) | add)}) | add // {}) as $told |
+        [.items[] | select(.kind == "MPIJob" and (.metadata.name | IN($ARGS.positional[])))] |
+        length == ($ARGS.positional | length) and all($told[.metadata.uid] == 1)' --args "$@"
+}
 fired() { lab fault kctl fired | grep -Eq -- "$1"; }
 
 # name, regular expression of the request, fault
@@ -98,19 +110,14 @@ REQUESTS=(
     for row in "${REQUESTS[@]}"; do
         read -r name regex fault <<<"$row"
         lines+=("PATCH /mpijobs/$name\\?$regex $fault")
+        jobs+=("$name")
     done
     lab fault kctl "${lines[@]}"
+    idle_jobs "${jobs[@]}"
+    through_once "${jobs[@]}"
     for row in "${REQUESTS[@]}"; do
-        idle_job "${row%% *}" 1 true &
-        jobs+=($!)
-        ((${#jobs[@]} % 5)) || wait "${jobs[@]}"
-    done
-    wait "${jobs[@]}"
-    for row in "${REQUESTS[@]}"; do
-        read -r name regex fault <<<"$row"
-        through_once "$name"
+        read -r name _ fault <<<"$row"
         fired "^${fault%%[= ]*} PATCH .*/$name\\?"
-        until_true 10 told_once "$name"
     done
 }
 
@@ -132,19 +139,18 @@ WATCHES=(
         read -r name lines <<<"$row"
         mapfile -t lines < <(tr ';' '\n' <<<"$lines")
         lab fault kctl "${lines[@]}"
-        idle_job "watch-$name" 1 true
+        idle_jobs "watch-$name"
         through_once "watch-$name"
         for line in "${lines[@]}"; do
             read -r _ _ line _ <<<"$line"
             fired "^${line%%=*} WATCH .*/mpijobs"
         done
-        told_once "watch-$name"
     done
 }
 
 @test "its lease can't be renewed for some seconds, and all is slow: it leads on, and decides" {
     lab fault kctl 'PUT /leases/wattle-bridge status=500 2' 'PUT /leases/wattle-bridge late=4' '* . late=0.3 *'
-    idle_job latent 1 true
+    idle_jobs latent
     through_once latent
     until_true 20 fired '^late PUT .*/leases/'
     bridge_leads
@@ -153,17 +159,13 @@ WATCHES=(
 @test "killed while a request is on its way, which the API server gets after its end: held, watts, start" {
     local name
     lab fault kctl "PATCH /mpijobs/dies-held\\?$HELD delay=4" "PATCH /mpijobs/dies-watts\\?$DECIDED delay=4" "PATCH /mpijobs/dies-start\\?$RELEASED delay=4"
-    for name in held watts start; do idle_job "dies-$name" 1 true; done
+    idle_jobs dies-held dies-watts dies-start
     for name in held watts start; do until_true 20 fired "^delay PATCH .*/dies-$name"; done
     bridge_kill
-    lab on kctl -- sleep 1
     behind_start
-    # a write that comes late may hold a job once more: it is let go again
-    lab on kctl -- sleep 4
-    for name in held watts start; do
-        until_true 60 is_through "dies-$name"
-        (($(generation "dies-$name") <= 6))
-    done
+    # its last request, which comes when the next one leads, may hold a job once more: it is let go again
+    until_true 60 are_through 0 dies-held dies-watts dies-start
+    for name in held watts start; do (($(field "dies-$name" .metadata.generation) <= 6)); done
 }
 
 # expiring ACCOUNT SECONDS: a token that is good for so long. The API server forgives a minute, and the lab has the key that it signs with.
@@ -185,7 +187,6 @@ print((text + b"." + b64(r + number(at)[0])).decode())' "$2"
 refused() { [[ $(lab on kctl -- curl -sk -o /dev/null -w '%{http_code}' -H "Authorization: Bearer $(lab on "$1" -- cat "/run/faults/$2.token")" https://127.0.0.1/api) == 401 ]]; }
 
 agent_behind() {
-    account k1 wattle-agent
     agent_kill k1
     lab on k1 -- sh -c 'setsid -f wattle-agent --kubeconfig /run/faults/wattle-agent.conf >>/var/log/kubernetes/wattle-agent.log 2>&1' </dev/null
     until_true 30 agent_runs k1
@@ -195,51 +196,41 @@ agent_direct() {
     agent_start k1
 }
 
-@test "the bridge's token expires: nothing is written; with a new one in its file it goes on, without a restart" {
-    local pid
-    expiring wattle-bridge 15 | token_give kctl wattle-bridge
-    bridge_kill
-    behind_start
-    pid=$(lab on kctl -- pgrep -x wattle-bridge)
-    until_true 60 refused kctl wattle-bridge
-    idle_job outdated 1 true
-    lab on kctl -- sleep 3
-    [[ $(generation outdated) == 1 ]]
-    # one that is none helps nobody
-    echo eyJhbGciOiJFUzI1NiJ9.e30.AAAA | token_give kctl wattle-bridge
-    lab on kctl -- sleep 2
-    [[ $(generation outdated) == 1 ]]
-    token wattle-bridge | token_give kctl wattle-bridge
-    through_once outdated
-    told_once outdated
-    [[ $(lab on kctl -- pgrep -x wattle-bridge) == "$pid" ]]
-}
-
-@test "the agent's token is revoked, and its watch ends: caps stay, ends are noticed; with a new token it sees what came meanwhile" {
-    local pid seen
-    agent_behind
+@test "tokens: the agent's is revoked, the bridge's expires, one is none; what they hold stays, and with new ones they go on, without a restart" {
+    local agent bridge seen
     kubectl -n wattle-system create secret generic lent >/dev/null
+    account k1 wattle-agent
     token wattle-agent --bound-object-kind Secret --bound-object-name lent | token_give k1 wattle-agent
-    agent_kill k1
-    lab on k1 -- sh -c 'setsid -f wattle-agent --kubeconfig /run/faults/wattle-agent.conf >>/var/log/kubernetes/wattle-agent.log 2>&1' </dev/null
-    until_true 30 agent_runs k1
-    pid=$(agent_runs k1)
+    agent_behind
     pod known k1 150 sleep 1001
     is_at k1 "$(caps 45000000)"
+    bridge_kill TERM
+    expiring wattle-bridge 15 | token_give kctl wattle-bridge
+    behind_start
+    agent=$(agent_runs k1) bridge=$(lab on kctl -- pgrep -x wattle-bridge)
     kubectl -n wattle-system delete secret lent >/dev/null
     until_true 60 refused k1 wattle-agent
     lab fault kctl 'WATCH /pods cut'
     pod unknown k1 100 sleep 1002 &
     seen=$!
     until_true 60 fired '^cut WATCH .*/pods'
-    lab on k1 -- sleep 2
+    until_true 60 refused kctl wattle-bridge
+    idle_jobs outdated
+    lab on kctl -- sleep 2
     is_at k1 "$(caps 45000000)"
+    [[ $(field outdated .metadata.generation) == 1 ]]
+    # one that is none helps nobody
+    echo eyJhbGciOiJFUzI1NiJ9.e30.AAAA | token_give kctl wattle-bridge
+    lab on kctl -- sleep 2
+    [[ $(field outdated .metadata.generation) == 1 ]]
+    token wattle-bridge | token_give kctl wattle-bridge
     token wattle-agent | token_give k1 wattle-agent
+    through_once outdated
     wait "$seen"
     is_at k1 "$(caps 95000000)"
     lab on k1 -- pkill -KILL -f '^sleep 100[12]'
     until_true 5 at_boot k1
-    [[ $(agent_runs k1) == "$pid" ]]
+    [[ $(agent_runs k1) == "$agent" && $(lab on kctl -- pgrep -x wattle-bridge) == "$bridge" ]]
     agent_direct
 }
 
@@ -253,6 +244,7 @@ AGENT=(
 
 @test "${#AGENT[@]} faults of the agent's watch: half an event, 410, 500, 429, slow; each pod has its cap, and nothing stays" {
     local row name lines i=0
+    account k1 wattle-agent
     agent_behind
     for row in "${AGENT[@]}"; do
         read -r name lines <<<"$row"
@@ -312,33 +304,38 @@ leader() { kubectl -n wattle-system get lease wattle-bridge -o 'jsonpath={.spec.
         behind_start LD_PRELOAD=/run/faults/skew.so "SKEW_S=$skew"
         lead=$(leader)
         lab on kctl -- sh -c 'setsid -f wattle-bridge --kubeconfig /run/faults/wattle-bridge.conf --lease-namespace wattle-system --status= >/dev/null 2>&1' </dev/null
-        idle_job "skew${skew/-/-less-}" 1 true
+        idle_jobs "skew${skew/-/-less-}"
         through_once "skew${skew/-/-less-}"
-        until_true 10 told_once "skew${skew/-/-less-}"
         [[ $(leader) == "$lead" ]]
     done
     bridge_kill TERM
     behind_start
 }
 
-# rival NAME SPEC: another field manager applies it.
-rival() { kubectl apply --server-side --force-conflicts --field-manager=rival -f - >/dev/null <<<"{\"apiVersion\": \"kubeflow.org/v2beta1\", \"kind\": \"MPIJob\", \"metadata\": {\"name\": \"$1\"}, $2}"; }
+# rival NAME FIELDS: another field manager applies them.
+rival() {
+    jq -n --arg name "$1" --argjson fields "$2" '{apiVersion: "kubeflow.org/v2beta1", kind: "MPIJob", metadata: {name: $name}} * $fields' |
+        kubectl apply --server-side --force-conflicts --field-manager=rival -f - >/dev/null
+}
 
-@test "another manager applies suspend as it is about to start, and one writes over its words again and again: the first is respected, the second put right" {
-    local before
+@test "another manager applies suspend as it is about to start: it is respected; one writes over words of a job that runs: put right, each time, and nothing is stopped" {
+    local generation watts writes
     lab fault kctl "PATCH /mpijobs/owned\\?$RELEASED delay=5"
-    idle_job owned 1 true
+    idle_jobs owned
     until_true 30 fired '^delay PATCH'
-    rival owned '"spec": {"runPolicy": {"suspend": true}}'
+    rival owned '{"spec": {"runPolicy": {"suspend": true}}}'
     until_true 30 has_event owned LeftSuspended
     lab on kctl -- sleep 2
     suspended owned
-    rival owned '"spec": {"runPolicy": {"suspend": false}}'
-    until_true 60 is_through owned
-    before=$(bridge_metric api_writes_total)
-    for _ in {1..8}; do rival owned '"metadata": {"name": "owned", "annotations": {"wattle.hpc/grant": "v1 watts=399 nodes=1-1"}}'; done
-    until_true 60 is_through owned
-    until_true 30 eval '[[ $(said_of owned grant) == "v1 watts=200"* ]]'
-    # no fight: a write for each of theirs, and the renewals of its lease
-    (($(bridge_metric api_writes_total) - before < 8 + 30))
+    rival owned '{"spec": {"runPolicy": {"suspend": false}}}'
+    until_true 60 are_through 0 owned
+    generation=$(field owned .metadata.generation)
+    writes=$(bridge_metric api_writes_total)
+    for watts in {391..398}; do
+        rival owned '{"metadata": {"annotations": {"wattle.hpc/grant": "v1 watts='"$watts"' nodes=1-1"}}, "spec": {"runPolicy": {"suspend": false}}}'
+        until_true 30 are_through 0 owned
+    done
+    are_through "$generation" owned
+    # a patch and an event for each of theirs, and the renewals of its lease meanwhile
+    (($(bridge_metric api_writes_total) - writes < 8 * 2 + 30))
 }

@@ -6,7 +6,7 @@
 
 kubectl() { lab kubectl "$@"; }
 
-# mpijob NAME WORKERS COMMAND…: an MPIJob with a worker a node, whose launcher runs COMMAND; /home is there. Environment:
+# mpijob NAME WORKERS COMMAND…: makes an MPIJob with a worker a node, whose launcher runs COMMAND; /home is there. Environment:
 #   ASKS         what it asks of Wattle: WORD=VALUE, a line each
 #   WATTS        of each worker, written as the resource that they are
 #   QUEUE, GATE  a LocalQueue of Kueue; a gate of its own
@@ -14,7 +14,8 @@ kubectl() { lab kubectl "$@"; }
 #   SUSPEND      true: suspended by its user
 #   READY        the launcher begins when all workers run
 #   SCHEDULER    of its pods: one that does not exist keeps them from ever costing anything
-mpijob() {
+mpijob() { manifest "$@" | kubectl create -f -; }
+manifest() {
     local name=$1 workers=$2 asks policy=() resources=''
     shift 2
     asks=$(jq -Rnc '[inputs | select(. != "") | capture("^(?<word>[^=]*)=(?<value>.*)$") | {("wattle.hpc/" + .word): .value}] | add // {}' <<<"${ASKS-}")
@@ -22,7 +23,8 @@ mpijob() {
     [[ -z ${CLEAN-Running} ]] || policy+=("cleanPodPolicy: ${CLEAN-Running}")
     [[ -z ${SUSPEND-} ]] || policy+=("suspend: $SUSPEND")
     [[ -z ${WATTS-} ]] || resources="resources: {limits: {wattle.hpc/watts: $WATTS}}"
-    kubectl create -f - <<YAML
+    cat <<YAML
+---
 apiVersion: kubeflow.org/v2beta1
 kind: MPIJob
 metadata:
