@@ -37,7 +37,6 @@
 #define ROW_PAUSE_S 60.0
 #define REFUSED_S 300   /* looked at anew: a profile may have come */
 #define NODES_S 10.0    /* between looks that changes of nodes cause */
-#define CHECKPOINT_S 60 /* a program is told so long before it is stopped, or as long as the plan reckons with if that is less */
 
 enum step { STEP_NONE, STEP_LOOK, STEP_HOLD, STEP_DECIDE, STEP_SIZE, STEP_RELEASE, STEP_UNGATE, STEP_FORGET, STEP_WARN, STEP_QUOTA, STEP_MARK, STEP_ACTIVE, STEP_CONDITION };
 
@@ -154,7 +153,7 @@ static struct slot slot_at(struct json_object *object, int64_t now_s)
 		return slot;
 	while (i + 1 < plan.n && plan.step[i + 1].from_s <= now_s)
 		i++;
-	slot = (struct slot){ true, plan.step[i].nodes, 0, plan.overhead_s < CHECKPOINT_S ? plan.overhead_s : CHECKPOINT_S };
+	slot = (struct slot){ true, plan.step[i].nodes, 0, plan.overhead_s < WATTLE_CHECKPOINT_LEAD_S ? plan.overhead_s : WATTLE_CHECKPOINT_LEAD_S };
 	for (uint32_t k = i + 1; k < plan.n && slot.next_s == 0; k++)
 		if (plan.step[k].nodes != slot.replicas)
 			slot.next_s = plan.step[k].from_s;

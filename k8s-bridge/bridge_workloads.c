@@ -15,13 +15,14 @@
 
 #include "cleanup.h"
 #include "dig.h"
+#include "instant.h"
 #include "kube_event.h"
 #include "log.h"
 
 #define MANAGER "fieldManager=" WATTLE_KUEUE_MANAGER
 #define PODS_LIMIT "limit=5000"
 
-enum stage { MARK, LIST, PODS, UNMARK, NEXT };
+enum stage { JOB, WARN, MARK, LIST, PODS, UNMARK, NEXT };
 
 struct bridge_chore {
 	struct bridge *bridge;
@@ -29,6 +30,7 @@ struct bridge_chore {
 	enum stage stage;
 	size_t i, next, pod;           /* where it is */
 	struct json_object *pods;      /* of workload i, as listed */
+	int64_t stop_s;                /* when its job is to be stopped */
 	struct wattle_kube_request *request;
 };
 
@@ -41,6 +43,15 @@ static void say(const struct bridge_chore *chore, const struct wattle_kueue_work
 	wattle_log(warning ? WATTLE_LOG_WARNING : WATTLE_LOG_NOTICE, "ledger: %s/%s: %s", workload->namespace, workload->owner_name, text);
 	if (workload->owner_name[0])
 		wattle_kube_event(chore->bridge->kube, BRIDGE_NAME, &about, warning, reason, text);
+}
+
+static void say_warned(const struct bridge_chore *chore)
+{
+	char text[200], moment[WATTLE_INSTANT_SIZE];
+
+	snprintf(text, sizeof(text), "told to checkpoint: it will be stopped at %s, as its queue has less of the power budget now",
+		 wattle_instant_format(chore->stop_s, moment));
+	say(chore, &chore->spec.set.item[chore->i], true, "WattsCheckpoint", text);
 }
 
 /* Once the mark stands there, or is gone. */
@@ -77,6 +88,26 @@ static void end(struct bridge_chore *chore, const char *trouble)
 	chore->spec.done(chore->spec.arg, &chore->spec, trouble);
 }
 
+static char *job_path(const struct wattle_kueue_workload *workload, const char *query)
+{
+	char *path = NULL;
+
+	return asprintf(&path, "/apis/kubeflow.org/v2beta1/namespaces/%s/mpijobs/%s%s", workload->namespace, workload->owner_name, query) < 0 ? NULL : path;
+}
+
+/* Its program may have to be told first; then it is stopped at a later look, as it is still the one to be chosen. */
+static enum stage judge(struct bridge_chore *chore, struct json_object *job)
+{
+	const struct wattle_kueue_workload *workload = &chore->spec.set.item[chore->i];
+	int64_t now_s = (int64_t) time(NULL), interval_s = chore->bridge->conf->ledger.interval_s;
+	bool untold;
+
+	chore->stop_s = wattle_mpijob_stop_at(job, now_s, 2 * interval_s + WATTLE_CHECKPOINT_LEAD_S, &untold);
+	if (workload->owner_uid[0] && strcmp(wattle_dig_text(wattle_dig(job, json_type_object, "metadata", NULL), "uid"), workload->owner_uid) != 0)
+		return NEXT;
+	return untold ? WARN : chore->stop_s > now_s ? NEXT : MARK;
+}
+
 static void on_answer(void *arg, int status, struct json_object *body, const char *why)
 {
 	struct bridge_chore *chore = arg;
@@ -88,6 +119,14 @@ static void on_answer(void *arg, int status, struct json_object *body, const cha
 		return;
 	}
 	switch (chore->stage) {
+	case JOB:
+		chore->stage = status == 200 ? judge(chore, body) : NEXT;
+		break;
+	case WARN:
+		if (status == 200)
+			say_warned(chore);
+		chore->stage = NEXT;
+		break;
 	case MARK:
 		if (status == 200)
 			changed(chore);
@@ -122,6 +161,25 @@ static void send_patch(struct bridge_chore *chore, char *path, struct json_objec
 									      .body = json_object_to_json_string(patch) },
 						  on_answer, chore);
 	json_object_put(patch);
+}
+
+static void send_warning(struct bridge_chore *chore)
+{
+	struct json_object *patch = json_object_new_object(), *meta = json_object_new_object(), *annotations = json_object_new_object();
+	char moment[WATTLE_INSTANT_SIZE];
+
+	json_object_object_add(annotations, WATTLE_ANNOTATION_CHECKPOINT, json_object_new_string(wattle_instant_format(chore->stop_s, moment)));
+	json_object_object_add(meta, "annotations", annotations);
+	json_object_object_add(patch, "metadata", meta);
+	send_patch(chore, job_path(&chore->spec.set.item[chore->i], "?" MANAGER), patch);
+}
+
+static void read_job(struct bridge_chore *chore)
+{
+	cleanup_free char *path = job_path(&chore->spec.set.item[chore->i], "");
+
+	if (path)
+		chore->request = wattle_kube_send(chore->bridge->kube, &(struct wattle_kube_call){ .method = "GET", .path = path, .tries = 2 }, on_answer, chore);
 }
 
 static void send_workload(struct bridge_chore *chore, struct json_object *patch)
@@ -188,6 +246,9 @@ static bool begins_with(const struct bridge_chore *chore, const struct wattle_ku
 	case WATTLE_LEDGER_LOOSEN:
 		*ret = LIST;
 		return workload->tightened_s != 0;
+	case WATTLE_LEDGER_EVICT:
+		*ret = strcmp(workload->owner_kind, "MPIJob") == 0 ? JOB : MARK;
+		return chore->next < chore->spec.n;
 	default:
 		*ret = MARK;
 		return chore->next < chore->spec.n;
@@ -215,7 +276,11 @@ static void go_on(struct bridge_chore *chore)
 			end(chore, "it leads no more");
 			return;
 		}
-		if (chore->stage == MARK)
+		if (chore->stage == JOB)
+			read_job(chore);
+		else if (chore->stage == WARN)
+			send_warning(chore);
+		else if (chore->stage == MARK)
 			send_workload(chore, spec->what == WATTLE_LEDGER_TIGHTEN ? wattle_kueue_mark_patch((int64_t) time(NULL)) :
 				      wattle_kueue_stop_patch(workload, spec->what == WATTLE_LEDGER_EVICT ? (int64_t) time(NULL) : 0));
 		else if (chore->stage == LIST && strcmp(workload->owner_kind, "MPIJob") == 0)

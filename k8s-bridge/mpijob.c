@@ -9,6 +9,7 @@
 
 #include "dig.h"
 #include "instant.h"
+#include "plan_text.h"
 #include "quantity.h"
 
 #define VALUE_MAX 4096            /* bytes of an annotation of ours */
@@ -462,6 +463,21 @@ static int by_text(const void *a, const void *b)
 }
 
 #define DIGEST_KEYS_MAX 64
+
+int64_t wattle_mpijob_stop_at(struct json_object *object, int64_t now_s, int64_t recent_s, bool *ret_tell)
+{
+	struct wattle_plan_steps plan;
+	int64_t told_s;
+
+	*ret_tell = false;
+	if (wattle_plan_text_parse(wattle_dig_meta(object, "annotations", WATTLE_ANNOTATION_PLAN), &plan, NULL) < 0)
+		return now_s;
+	if (wattle_instant_parse(wattle_dig_meta(object, "annotations", WATTLE_ANNOTATION_CHECKPOINT), &told_s, NULL) == 0 && told_s > now_s - recent_s &&
+	    told_s <= now_s + WATTLE_CHECKPOINT_LEAD_S)
+		return told_s;
+	*ret_tell = true;
+	return now_s + (plan.overhead_s < WATTLE_CHECKPOINT_LEAD_S ? plan.overhead_s : WATTLE_CHECKPOINT_LEAD_S);
+}
 
 void wattle_mpijob_digest(struct json_object *object, char ret[17])
 {

@@ -88,6 +88,13 @@ struct wattle_ruling {
 void wattle_mpijob_rule(struct json_object *object, const struct wattle_k8s_site *site, int64_t now_s, struct wattle_mpijob *ret_job,
 			struct wattle_ruling *ret);
 
+/* A program is told to checkpoint so long before it is stopped, or as long as its plan reckons with if that is less. */
+#define WATTLE_CHECKPOINT_LEAD_S 60
+
+/* A job that is to be stopped for others: when? Now, but for a scaled one, whose program must have been told in the last recent_s seconds; *ret_tell: it
+ * was not, and WATTLE_ANNOTATION_CHECKPOINT should say that moment. */
+int64_t wattle_mpijob_stop_at(struct json_object *object, int64_t now_s, int64_t recent_s, bool *ret_tell);
+
 /* Hex of what a user's words in it come to (annotations of ours that are his, replicas, limit, queue): it changes when there is something new to
  * decide. */
 void wattle_mpijob_digest(struct json_object *object, char ret[17]);

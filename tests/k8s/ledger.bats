@@ -52,10 +52,11 @@ CONF
 
 # Beside slurmctld, as one process; there is one bridge for the ledger here, so no lease of who leads.
 bridge_start() {
+    bridge_kill
     lab on ctl -- sh -c 'cd /run/ledger && { setsid wattle-bridge --conf /run/ledger/wattle.conf --kubeconfig kubeconfig --no-lease --no-node-watts \
-        --status=127.0.0.1:9471 >>log 2>&1 & echo $! >pid; }'
+        --status=127.0.0.1:9471 >>log 2>&1 & }'
 }
-bridge_kill() { lab on ctl -- sh -c 'kill -KILL "$(cat /run/ledger/pid)"' 2>/dev/null || true; }
+bridge_kill() { lab on ctl -- pkill -KILL -x wattle-bridge || true; }
 metric() { lab on ctl -- curl -sS --max-time 5 http://127.0.0.1:9471/metrics | awk -v name="wattle_bridge_ledger_$1" '$1 == name { print $2 }'; }
 
 quota() { kubectl get clusterqueue ledger -o 'jsonpath={.spec.resourceGroups[0].flavors[0].resources[0].nominalQuota}' | sed 's/k$/000/'; }
@@ -217,7 +218,10 @@ TIGHT=95000000
 }
 
 @test "killed when caps are lowered: the next bridge stops the newest alone, and starts it again when there is room" {
+    local asked
     two_run 'evict_after = never'
+    # as a scaled job has it, which is told to checkpoint before it is stopped
+    kubectl annotate mpijob new "wattle.hpc/plan=v1 start=$(date +%s) end=$(($(date +%s) + 9000)) deadline=0 overhead=5 slots=0:1:400"
     slurm_wants
     until_true 60 is_at "$OLD_NODE" "$(caps $TIGHT)"
     bridge_kill
@@ -229,6 +233,10 @@ TIGHT=95000000
     bridge_start
     until_true 60 is_stopped new
     sum_holds
+    until_true 30 has_event new-worker-0 WattleCheckpointAsked .
+    asked=$(date -d "$(kubectl get mpijob new -o 'jsonpath={.metadata.annotations.wattle\.hpc/checkpoint}')" +%s)
+    (($(date -d "$(workload new '.metadata.annotations["wattle.hpc/evicted"]')" +%s) >= asked))
+    [[ -z $(kubectl get mpijob old -o 'jsonpath={.metadata.annotations.wattle\.hpc/checkpoint}') ]]
     has_event new WattsEvicted 'starts again when there is room'
     until_true 60 eval '[[ $(queue_used ledger) == 400 ]]'
     # the other draws what it was given again, and never stopped; Slurm has what was set free

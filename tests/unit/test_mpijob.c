@@ -458,6 +458,36 @@ static void test_review(void)
 	CHECK_INT(kind, WATTLE_REVIEW_BAD);
 }
 
+#define TOLD_S INT64_C(1795982400) /* 2026-11-29T20:00:00Z */
+#define PLAN(overhead) ",\"annotations\":{\"wattle.hpc/plan\":\"v1 start=1 end=9999999999 deadline=0 overhead=" overhead " slots=0:2:300\""
+#define TOLD ",\"wattle.hpc/checkpoint\":\"2026-11-29T20:00:00Z\"}"
+
+static void stop_at(const char *metadata, int64_t now_s, int64_t wanted_s, bool wanted_tell)
+{
+	struct json_object *object = mpijob_of(metadata, 2);
+	bool tell = !wanted_tell;
+
+	CHECK_INT(wattle_mpijob_stop_at(object, now_s, 100, &tell), wanted_s);
+	CHECK_INT(tell, wanted_tell);
+	json_object_put(object);
+}
+
+static void test_stop_at(void)
+{
+	/* who has no plan has no checkpoints */
+	stop_at("", TOLD_S, TOLD_S, false);
+	stop_at(",\"annotations\":{\"wattle.hpc/plan\":\"rubbish\"}", TOLD_S, TOLD_S, false);
+	/* told first, for as long as his plan reckons with, a minute at most */
+	stop_at(PLAN("20") "}", TOLD_S, TOLD_S + 20, true);
+	stop_at(PLAN("2000") "}", TOLD_S, TOLD_S + 60, true);
+	/* told already: that moment holds, whichever bridge chose it */
+	stop_at(PLAN("20") TOLD, TOLD_S - 7, TOLD_S, false);
+	stop_at(PLAN("20") TOLD, TOLD_S + 99, TOLD_S, false);
+	/* long ago, or of nobody's */
+	stop_at(PLAN("20") TOLD, TOLD_S + 100, TOLD_S + 120, true);
+	stop_at(PLAN("20") TOLD, TOLD_S - 61, TOLD_S - 41, true);
+}
+
 static const struct test tests[] = {
 	{ "watts on the workers", test_watts },
 	{ "annotations", test_words },
@@ -472,6 +502,7 @@ static const struct test tests[] = {
 	{ "cleanPodPolicy", test_clean_pods },
 	{ "no job for us", test_no_job },
 	{ "what there is to decide on", test_digest },
+	{ "when a job is stopped for others", test_stop_at },
 	{ "quantities", test_quantity },
 	{ "AdmissionReview", test_review },
 	{ NULL, NULL },
