@@ -3,17 +3,24 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <netdb.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 
 #include "attend.h"
 #include "cleanup.h"
 #include "status.h"
+
+#define HOSTFILE_ENV "OMPI_MCA_orte_default_hostfile" /* the operator's, of the workers */
+#define NAMES_S 60
+#define NAME_BYTES 256
+#define HOSTS_MAX 10000
 
 extern char **environ;
 
@@ -79,9 +86,9 @@ static double now_s(void)
 }
 
 /* Whether somebody stops us in time. */
-static bool stopped(const sigset_t *set, int64_t wait_s)
+static bool stopped(const sigset_t *set, double wait_s)
 {
-	double end_s = now_s() + (double) wait_s, left_s;
+	double end_s = now_s() + wait_s, left_s;
 
 	while ((left_s = end_s - now_s()) > 0) {
 		struct timespec t = { (time_t) left_s, (long) ((left_s - (double) (time_t) left_s) * 1e9) };
@@ -93,6 +100,52 @@ static bool stopped(const sigset_t *set, int64_t wait_s)
 			;
 	}
 	return false;
+}
+
+/* The first host of the list whose name nobody knows yet, into ret; false: all are known, or there is no list. Read each time: the operator may
+ * have written it anew. */
+static bool unknown(const char *path, char ret[NAME_BYTES])
+{
+	const struct addrinfo any = { .ai_socktype = SOCK_STREAM };
+	FILE *f = fopen(path, "re");
+	char line[NAME_BYTES + 64];
+	bool found = false;
+
+	if (!f)
+		return false;
+	for (unsigned n = 0; !found && n < HOSTS_MAX && fgets(line, sizeof(line), f); n++) {
+		struct addrinfo *info = NULL;
+
+		line[strcspn(line, " \t\r\n:#")] = '\0';
+		if (!line[0])
+			continue;
+		found = getaddrinfo(line, NULL, &any, &info) != 0;
+		if (info)
+			freeaddrinfo(info);
+		snprintf(ret, NAME_BYTES, "%s", line);
+	}
+	fclose(f);
+	return found;
+}
+
+/* After a job was resumed the operator starts the launcher with the workers, and they get names when they run. mpirun would give up at once, and each time
+ * Kubernetes waits longer before it starts the launcher again. False: somebody stopped us meanwhile. */
+static bool workers_have_names(const struct wattle_inpod *o, const sigset_t *set)
+{
+	const char *path = getenv(HOSTFILE_ENV);
+	double end_s = now_s() + NAMES_S;
+	char name[NAME_BYTES], text[NAME_BYTES + 64];
+	bool told = false;
+
+	while (path && now_s() < end_s && unknown(path, name)) {
+		snprintf(text, sizeof(text), "waits for worker %s: its name is not known yet", name);
+		if (!told)
+			say(o, text);
+		told = true;
+		if (stopped(set, 0.5))
+			return false;
+	}
+	return true;
 }
 
 int wattle_inpod_run(const struct wattle_inpod *o)
@@ -111,8 +164,11 @@ int wattle_inpod_run(const struct wattle_inpod *o)
 	for (;;) {
 		uint64_t came;
 		pid_t pid;
-		int status, rc = start(words, &pid);
+		int status, rc;
 
+		if (!workers_have_names(o, &set))
+			return 128 + SIGTERM;
+		rc = start(words, &pid);
 		if (rc != 0) {
 			fprintf(stderr, "wattlerun: can't run %s: %s\n", words[0], strerror(rc));
 			return 127;
@@ -124,7 +180,7 @@ int wattle_inpod_run(const struct wattle_inpod *o)
 			return WEXITSTATUS(status);
 		snprintf(text, sizeof(text), "checkpointed: waits to be stopped, %" PRId64 " s at most", o->wait_s);
 		say(o, text);
-		if (stopped(&set, o->wait_s))
+		if (stopped(&set, (double) o->wait_s))
 			return o->checkpointed;
 		say(o, "nobody stopped it: goes on from its checkpoint");
 	}

@@ -4,7 +4,8 @@
 
 /* wattlerun in the launcher of an MPIJob. There the bridge changes sizes: a minute ahead at most it has the workers' programs told, by
  * wattle-agent, and then suspends the job. A program that has checkpointed leaves meanwhile, and mpirun returns its status. A launcher that
- * ended with it would have failed for the operator; so wattlerun waits to be stopped, and if that does not come starts the program again. */
+ * ended with it would have failed for the operator; so wattlerun waits to be stopped, and if that does not come starts the program again. Ahead of each
+ * start it waits until the workers' names are known. */
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -68,7 +68,7 @@ echo "nobody stops it: started again, as often as that is so"
 gives 4 "${run[@]}" --grace=1 -- sh -c 'echo x >>starts; [ "$(wc -l <starts)" = 3 ] && exit 4; exit 85'
 [[ $(grep -c 'goes on from its checkpoint' err) == 2 ]] || fail "said: $(<err)"
 # shellcheck disable=SC2016
-gives 5 "${run[@]}" --checkpoint-exit=3 --quiet --grace=0 -- sh -c 'echo x >>other; [ "$(wc -l <other)" = 2 ] && exit 5; exit 3'
+gives 5 "${run[@]}" --checkpoint-exit=3 --quiet --grace=1 -- sh -c 'echo x >>other; [ "$(wc -l <other)" = 2 ] && exit 5; exit 3'
 [[ ! -s err ]] || fail "not quiet: $(<err)"
 
 echo "stopped while the program runs: it is told, and not started again"
@@ -80,6 +80,29 @@ kill -TERM $!
 rc=0
 wait $! || rc=$?
 [[ $rc == 85 && $(wc -l <stopped) == 1 ]] || fail "stopped: $rc, $(wc -l <stopped) starts"
+
+echo "workers whose names are not known yet are waited for; the list may become another meanwhile"
+echo 'nobody.invalid slots=1' >hosts
+export OMPI_MCA_orte_default_hostfile=$dir/hosts
+"${run[@]}" -- touch began 2>err &
+for ((i = 0; i < 400; i++)); do
+    ! grep -q 'waits for worker nobody.invalid' err || break
+    sleep 0.05
+done
+sleep 0.3
+[[ ! -e began ]] || fail "it did not wait: $(<err)"
+printf '# workers\n127.0.0.1 slots=1\n\n127.0.0.1:2\n' >hosts
+until_there began
+wait $!
+[[ $(grep -c waits err) == 1 ]] || fail "said: $(<err)"
+echo 'nobody.invalid' >hosts
+"${run[@]}" -- touch never 2>err &
+sleep 0.5
+kill -TERM $!
+rc=0
+wait $! || rc=$?
+[[ $rc == 143 && ! -e never ]] || fail "stopped meanwhile: $rc"
+unset OMPI_MCA_orte_default_hostfile
 
 echo "a batch job is none of this, pod or not"
 gives 0 "${run[@]}" --dry-run -- true

@@ -38,7 +38,7 @@ checksum_of() { sed -n 's/.* checksum=\([0-9a-f]*\).*/\1/p' <<<"$1"; }
     lab run --user alice -- sh -c "cd scale && ./stencil $SIDE $STEPS whole.ck $WORK >whole.out" &
     whole=$!
     # decided before it starts, so that it starts as often as the plan says
-    SUSPEND=true ASKS=$'power=200W\nmin-replicas=1\nmax-replicas=2' mpijob wide 1 sh -c 'hostname >>/home/alice/scale/starts; exec "$@"' - \
+    SUSPEND=true ASKS=$'power=200W\nmin-replicas=1\nmax-replicas=2' mpijob wide 1 sh -c 'date +%T >>/home/alice/scale/starts; exec "$@"' - \
         wattlerun -- mpirun --allow-run-as-root /home/alice/scale/stencil $SIDE $STEPS /home/alice/scale/wide.ck "$WORK" /home/alice/scale/go >/dev/null
     until_true 60 decided wide
     kubectl patch mpijob wide --type=merge -p '{"spec": {"runPolicy": {"suspend": false}}}' >/dev/null
