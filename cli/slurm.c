@@ -407,7 +407,8 @@ static void job_drop(struct wattle_slurm_jobs *jobs, size_t i)
 
 int wattle_slurm_jobs_now(const char *id, struct wattle_slurm_jobs *ret, struct wattle_err *err)
 {
-	const char *words[] = { "-h", "-a", "-t", "all", "-O", WATTLE_SQUEUE_FIELDS, "-j", id, NULL };
+	static const char fields[] = WATTLE_SQUEUE_FIELDS;
+	const char *words[] = { "-h", "-a", "-t", "all", "-O", fields, "-j", id, NULL };
 	cleanup_free char *text = NULL;
 	int rc = wattle_slurm_ask("squeue", words, &text, err);
 

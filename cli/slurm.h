@@ -41,7 +41,8 @@ int wattle_jobid_parse(const char *text, uint32_t *ret_number, bool *ret_plain, 
 #define WATTLE_SACCT_FIELDS "JobIDRaw,JobID,State,User,UID,Start,End,Submit,Eligible,Partition,NodeList,AdminComment,JobName"
 int wattle_sacct_parse(const char *text, struct wattle_slurm_jobs *ret, struct wattle_err *err);
 /* squeue -h -a -t all -O <WATTLE_SQUEUE_FIELDS>. Columns of so many bytes, the last one as long as it is (22.05): names of users may hold any byte,
- * line ends too, and (26.05) `scontrol show job` has the whole command line among its fields. Nodes that were cut are left out. -ENOENT: no rows; -EPROTO: no such columns. */
+ * line ends too, and (26.05) `scontrol show job` has the whole command line among its fields. Nodes that were cut are left out. -ENOENT: no
+ * rows; -EPROTO: no such columns. */
 #define WATTLE_SQUEUE_FIELDS "JobID:16,JobArrayID:128,State:32,UserName:64,UserID:16,StartTime:24,EndTime:24,SubmitTime:24," \
 	"EligibleTime:24,Partition:64,Reason:96,admin_comment:256,Name:64,NodeList:2000"
 int wattle_squeue_parse(const char *text, struct wattle_slurm_jobs *ret, struct wattle_err *err);

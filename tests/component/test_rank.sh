@@ -72,7 +72,7 @@ wait $! || rc=$?
 
 echo "under srun statuses are as they are, and signals come once: by us where Slurm sends to its task, from Slurm where it sends to all"
 for how in task tree; do
-    rank=("$build/launcher/wattlerun" --as-rank $how)
+    rank=("$build/launcher/wattlerun" --as-rank "$how")
     rm -f status.left status.died ready counted
     gives 85 "${rank[@]}" sh -c 'exit 85'
     gives 14 "${rank[@]}" sh -c 'exit 14'
