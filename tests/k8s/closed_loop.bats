@@ -157,14 +157,7 @@ sweep_and_fit() {
     jq -e --argjson want "$(awk -v c="$capped_s" -v f="$full_s" 'BEGIN { print 100 * (c / f - 1) }')" --argjson target $TARGET_PCT \
         '.jobs[0].slowdown | .profile == "nbody" and (.predicted_pct - $target | fabs) < 1 and (.measured_pct - $want | fabs) < 0.1' <<<"$output"
     for node in k1 k2; do until_true 5 at_boot "$node"; done
-    python3 - "$rows" $TARGET_PCT $POINTS <<'PY'
-import statistics, sys
-rows = [list(map(float, r.split())) for r in sys.argv[1].split("\n") if r]
-target, points = float(sys.argv[2]), float(sys.argv[3])
-slow = [100 * (c / f - 1) for f, _, c, _ in rows]
-saved = [100 * (1 - cj / fj) for _, fj, _, cj in rows]
-print(f"slowdown {[round(s, 1) for s in slow]}: median {statistics.median(slow):.2f}%, wanted {target} +- {points}; "
-      f"energy saved {[round(s, 1) for s in saved]}: median {statistics.median(saved):.1f}%")
-sys.exit(not (abs(statistics.median(slow) - target) <= points))
-PY
+    run python3 "$BATS_TEST_DIRNAME/../system/pairs.py" $TARGET_PCT $POINTS <<<"$rows"
+    echo "# $output" >&3
+    ((status == 0))
 }

@@ -119,15 +119,7 @@ sweep_and_fit() {
     [[ $(json 'abs(j["jobs"][0]["slowdown"]["measured_pct"] - 100 * ('"$capped_s / $full_s"' - 1)) < 0.1 and j["jobs"][0]["slowdown"]["profile"] == "nbody" and abs(j["jobs"][0]["slowdown"]["predicted_pct"] - '$TARGET_PCT') < 1') == True ]]
     run -0 as alice wattle report "$capped"
     [[ $output == *"slowdown: predicted "*"% by profile nbody, measured "* ]]
-    python3 - "$rows" $TARGET_PCT $POINTS <<'PY'
-import statistics, sys
-rows = [list(map(float, r.split())) for r in sys.argv[1].split("\n") if r]
-target, points = float(sys.argv[2]), float(sys.argv[3])
-slow = [100 * (c / f - 1) for f, _, c, _ in rows]
-saved = [100 * (1 - cj / fj) for _, fj, _, cj in rows]
-print(f"slowdown {[round(s, 1) for s in slow]}: median {statistics.median(slow):.2f}%, wanted {target} +- {points}; "
-      f"energy saved {[round(s, 1) for s in saved]}: median {statistics.median(saved):.1f}%")
-sys.exit(not (abs(statistics.median(slow) - target) <= points and statistics.median(saved) > 0
-              and statistics.median(f for f, *_ in rows) >= 15))
-PY
+    run python3 "$BATS_TEST_DIRNAME/pairs.py" $TARGET_PCT $POINTS <<<"$rows"
+    echo "# $output" >&3
+    ((status == 0))
 }
