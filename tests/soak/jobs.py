@@ -39,6 +39,7 @@ class Jobs:
         self.serial = 0
         self.sruns = []
         self.draining = False
+        self.left_at = None
         self.asked = 0.0  # when squeue answered last
         self.first = 0    # the last job that was there before us
 
@@ -271,6 +272,12 @@ class Jobs:
                 # slurmd refuses a job in the second of its end (tests/README.md)
                 job.hurry_at = now + 60
                 on("ctl", "scontrol update jobid=$1 starttime=$2", str(job.id), f"uts{int(now) + 4}")
+        if self.draining and self.sruns and not self.active():
+            # the slurmstepd that it waited for was killed, and nobody tells it that the job is over: that is Slurm's
+            if self.left_at and now >= self.left_at:
+                self.notes.count("srun clients that Slurm left waiting for a job that was over", len(self.sruns))
+                on("login", "pkill -KILL -x srun")
+            self.left_at = self.left_at or now + 20
         for process, kill_at in list(self.sruns):
             if process.poll() is not None:
                 self.sruns.remove((process, kill_at))
