@@ -31,7 +31,7 @@ uses() { [[ $(queue_used power) == "$1" ]]; }
     power_job one 5 'sleep 900' power=1500W/job
     power_job two 4 'sleep 900' power=1000W/job
     power_job three 5 'sleep 900' power=2000W/job
-    for job in one two three; do until_true 60 admitted $job; done
+    for job in one two three; do until_true 60 decided $job; until_true 60 admitted $job; done
     [[ $(watts_of one) == 300 && $(watts_of two) == 250 && $(watts_of three) == 400 ]]
     until_true 30 uses 4500
     power_job four 5 'sleep 900' power=1500W/job
