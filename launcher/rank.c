@@ -50,21 +50,22 @@ static bool was_sent(uint64_t came, int number)
 	return came & (WATTLE_CAME(number) | WATTLE_CAME(SIGTERM) | WATTLE_CAME(SIGINT) | WATTLE_CAME(SIGHUP));
 }
 
-/* In a file beside the status file. Many ranks may say so; once is enough. */
-static void note(const char *what, const char *text)
+/* In a file beside the status file. Many ranks may say so; once is enough. False: it can't be made. */
+static bool note(const char *what, const char *text)
 {
 	const char *path = getenv(WATTLE_STATUS_ENV);
 	char beside[4096];
 	int fd;
 
 	if (!path || (size_t) snprintf(beside, sizeof(beside), "%s.%s", path, what) >= sizeof(beside))
-		return;
+		return false;
 	fd = open(beside, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
-		return;
+		return false;
 	if (write(fd, text, strlen(text)) < 0)
 		fprintf(stderr, "wattlerun: %s: %s\n", beside, strerror(errno));
 	close(fd);
+	return true;
 }
 
 int wattle_rank_main(char **argv)
@@ -95,7 +96,7 @@ int wattle_rank_main(char **argv)
 	if (WIFSIGNALED(status)) {
 		snprintf(text, sizeof(text), "%d\n", WTERMSIG(status));
 		if (!was_sent(came, WTERMSIG(status)))
-			note("died", text);
+			(void) note("died", text);
 		setrlimit(RLIMIT_CORE, &no_core);
 		signal(WTERMSIG(status), SIG_DFL);
 		sigdelset(&set, WTERMSIG(status));
@@ -105,6 +106,6 @@ int wattle_rank_main(char **argv)
 	}
 	if (WEXITSTATUS(status) != checkpointed)
 		return WEXITSTATUS(status);
-	note("left", "");
-	return 0;
+	/* without the note wattlerun would take a 0 for the program's end: mpirun may rather complain, and end ranks that still write */
+	return note("left", "") ? 0 : checkpointed;
 }

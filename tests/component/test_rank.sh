@@ -29,6 +29,8 @@ gives 3 "${rank[@]}" sh -c 'exit 3'
 gives 0 "${rank[@]}" sh -c 'exit 85'
 [[ -e status.left ]] || fail "nothing says that it has checkpointed"
 [[ ! -e status.died ]] || fail "nothing has died"
+# a 0 that nothing explains would be taken for the end of a program that goes on
+gives 85 env WATTLE_STATUS="$dir/gone/status" "${rank[@]}" sh -c 'exit 85'
 gives 137 "${rank[@]}" sh -c 'kill -9 $$'
 [[ $(<status.died) == 9 ]] || fail "nothing says what it died of"
 gives 139 "${rank[@]}" sh -c 'kill -SEGV $$'
