@@ -65,10 +65,10 @@ done
 
 echo "nobody stops it: started again, as often as that is so"
 # shellcheck disable=SC2016
-gives 4 "${run[@]}" --grace=1 -- sh -c 'echo x >>starts; [ "$(wc -l <starts)" = 3 ] && exit 4; exit 85'
+gives 4 "${run[@]}" --grace=1s -- sh -c 'echo x >>starts; [ "$(wc -l <starts)" = 3 ] && exit 4; exit 85'
 [[ $(grep -c 'goes on from its checkpoint' err) == 2 ]] || fail "said: $(<err)"
 # shellcheck disable=SC2016
-gives 5 "${run[@]}" --checkpoint-exit=3 --quiet --grace=1 -- sh -c 'echo x >>other; [ "$(wc -l <other)" = 2 ] && exit 5; exit 3'
+gives 5 "${run[@]}" --checkpoint-exit=3 --quiet --grace=1s -- sh -c 'echo x >>other; [ "$(wc -l <other)" = 2 ] && exit 5; exit 3'
 [[ ! -s err ]] || fail "not quiet: $(<err)"
 
 echo "stopped while the program runs: it is told, and not started again"
@@ -82,6 +82,7 @@ wait $! || rc=$?
 [[ $rc == 85 && $(wc -l <stopped) == 1 ]] || fail "stopped: $rc, $(wc -l <stopped) starts"
 
 echo "workers whose names are not known yet are waited for; the list may become another meanwhile"
+export RES_OPTIONS='timeout:1 attempts:1' # where nobody answers
 echo 'nobody.invalid slots=1' >hosts
 export OMPI_MCA_orte_default_hostfile=$dir/hosts
 "${run[@]}" -- touch began 2>err &
