@@ -17,6 +17,7 @@
 #include "job.h"
 
 #define REQUEUE_WAIT_S 60   /* for Slurm to end us after requeuehold */
+#define REFUSED_WAIT_S 2
 #define REQUEUE_TRIES 3     /* a slurmctld that dies after its answer may have forgotten it */
 #define SLURM_AGAIN_S 5     /* between two questions to a Slurm that does not answer */
 
@@ -111,12 +112,16 @@ void wattle_leave_for(struct wattle_run *run, const struct wattle_choice *next)
 		fflush(NULL);
 		if (rc == -ESTALE)
 			_exit(1);
-		if (rc == -EINTR || (rc < 0 && wattle_slurm_answers(run->job_id)))
+		if (rc == -EINTR)
 			break;
+		/* a slurmctld that goes down refuses, too, for reasons of its own: what the next one says counts */
+		if (rc < 0 && wattle_slurm_answers(run->job_id))
+			t.tv_sec = REFUSED_WAIT_S;
 		/* Slurm's SIGTERM goes to the script, too; to wait for its SIGKILL would keep the nodes for half a minute */
 		if (sigtimedwait(&ends, NULL, &t) > 0 || getppid() != script)
 			_exit(1); /* this run of the job is over, whatever has kept us: the next one is another's */
-		wattle_err_set(&err, ETIMEDOUT, "this run of the job was not ended within %d s", REQUEUE_WAIT_S);
+		if (rc == 0)
+			wattle_err_set(&err, ETIMEDOUT, "this run of the job was not ended within %d s", REQUEUE_WAIT_S);
 	}
 	prctl(PR_SET_PDEATHSIG, 0);
 	run->can_resize = false;
