@@ -17,6 +17,9 @@ on_cluster() {
         missing "tests of $folder" "no file tests/$folder/${WATTLE_RUN_FILES:-*}.bats"
         return 0
     }
+    for file in "${CLUSTER_ALONE[@]}"; do
+        [[ -z ${CLUSTER_TURN-} || -e $RUN_CHECKOUT/tests/$folder/$file.bats ]] || failed "tests/$folder/$file.bats" "is to run alone, and there is none"
+    done
     mapfile -t files < <(for file in "${files[@]}"; do ! in_turn "$(basename "$file" .bats)" || echo "$file"; done)
     ((${#files[@]})) || return 0
     export WATTLE_LAB_SLURM=$slurm

@@ -17,5 +17,6 @@ piece() {
         done
         lanes_end
     done
-    [[ " ${WATTLE_RUN_SLURM:-native} " != *' native '* ]] || CLUSTER_ALONE=(closed_loop) CLUSTER_TURN=alone on_cluster system native
+    CLUSTER_ALONE=(closed_loop)
+    ! is_one_of native "${WATTLE_RUN_SLURM:-native}" || CLUSTER_TURN=alone on_cluster system native
 }
