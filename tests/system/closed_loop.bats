@@ -58,16 +58,18 @@ measured() {
 
 # Sets STEPS, how many take some 17 s at full power, and leaves profile nbody in the site's store.
 sweep_and_fit() {
-    local steps id time_s round idle0 all0 idle1 all1 idle_pct
-    # so many steps that a run takes about 15 s at full power, for now
+    local steps id four_s twelve_s round idle0 all0 idle1 all1 idle_pct
+    # so many steps that a run takes 12 s at full power, by two: what a job needs to begin and end is in both
     id=$(run_job 4)
-    read -r time_s _ < <(measured "$id")
-    steps=$(awk -v t="$time_s" 'BEGIN { printf "%d", 4 * 16 / t + 1 }')
-    # Two thirds are enough for the sweep. One that a busy machine spoilt bears no model, or should not.
+    read -r four_s _ < <(measured "$id")
+    id=$(run_job 12)
+    read -r twelve_s _ < <(measured "$id")
+    steps=$(awk -v four="$four_s" -v twelve="$twelve_s" 'BEGIN { printf "%d", 4 + 8 * (12 - four) / (twelve - four) + 1 }')
+    # One that a busy machine spoilt bears no model, or should not.
     for ((round = 1; round <= SWEEPS_MAX; round++)); do
         read -r idle0 all0 < <(jiffies)
         run --separate-stderr as alice sh -c 'exec wattle sweep --caps 45%..100%/5 --repeat 2 --json "$@"' sh --name nbody --dir "loop/$round" -- \
-            "${JOB[@]}" --wrap "$(program $((steps * 2 / 3)))"
+            "${JOB[@]}" --wrap "$(program "$steps")"
         read -r idle1 all1 < <(jiffies)
         idle_pct=$((100 * (idle1 - idle0) / (all1 - all0)))
         echo "# sweep $round: exit $status, machine $idle_pct% idle" >&3
@@ -83,7 +85,7 @@ sweep_and_fit() {
     # named by the site, as --power-profile wants it
     lab run -- install -m 644 "/home/alice/loop/$round/nbody.json" /etc/wattle/profiles/nbody.json
     # and from its fastest run how many steps take that long
-    STEPS=$(json "int($((steps * 2 / 3)) * 18 / j['fit']['time_min_s']) + 1")
+    STEPS=$(json "int($steps * 18 / j['fit']['time_min_s']) + 1")
 }
 
 # bats test_tags=native
