@@ -11,6 +11,7 @@ load node.bash
 PAIRS=5
 PAIRS_MAX=14      # with those that a busy machine spoilt
 SWEEPS_MAX=3
+APART_MAX_PCT=4
 IDLE_MIN_PCT=${WATTLE_IDLE_MIN_PCT-15} # of the machine, over a pair: nodes are throttled to 60% of a CPU together, so it must remain
 TARGET_PCT=10
 POINTS=3
@@ -58,27 +59,29 @@ measured() {
 
 # Sets STEPS, how many take some 17 s at full power, and leaves profile nbody in the site's store.
 sweep_and_fit() {
-    local steps id four_s twelve_s round idle0 all0 idle1 all1 idle_pct
+    local steps id four_s twelve_s round idle0 all0 idle1 all1 idle_pct apart_pct
     # so many steps that a run takes 12 s at full power, by two: what a job needs to begin and end is in both
     id=$(run_job 4)
     read -r four_s _ < <(measured "$id")
     id=$(run_job 12)
     read -r twelve_s _ < <(measured "$id")
     steps=$(awk -v four="$four_s" -v twelve="$twelve_s" 'BEGIN { printf "%d", 4 + 8 * (12 - four) / (twelve - four) + 1 }')
-    # One that a busy machine spoilt bears no model, or should not.
+    # One that a busy machine spoilt bears no model, or should not; nor one whose two runs at full power, which all is counted from, lie apart.
     for ((round = 1; round <= SWEEPS_MAX; round++)); do
         read -r idle0 all0 < <(jiffies)
         run --separate-stderr as alice sh -c 'exec wattle sweep --caps 45%..100%/5 --repeat 2 --json "$@"' sh --name nbody --dir "loop/$round" -- \
             "${JOB[@]}" --wrap "$(program "$steps")"
         read -r idle1 all1 < <(jiffies)
         idle_pct=$((100 * (idle1 - idle0) / (all1 - all0)))
-        echo "# sweep $round: exit $status, machine $idle_pct% idle" >&3
+        apart_pct=100
+        ((status != 0)) || apart_pct=$(json 'round(100 * ((lambda t: max(t) / min(t) - 1)([r["time_s"] for r in j["runs"] if r["cap_w"] == 400])))')
+        echo "# sweep $round: exit $status, machine $idle_pct% idle, runs at full power $apart_pct% apart" >&3
         printf '%s\n' "$output" "$stderr"
-        if ((status == 0 && idle_pct >= IDLE_MIN_PCT)); then break; fi
+        if ((status == 0 && idle_pct >= IDLE_MIN_PCT && apart_pct <= APART_MAX_PCT)); then break; fi
     done
     if ((round > SWEEPS_MAX)); then
-        ((status != 0 && idle_pct >= IDLE_MIN_PCT)) || busy "no sweep of $SWEEPS_MAX had $IDLE_MIN_PCT% idle time"
-        echo "no sweep of $SWEEPS_MAX bears a model" >&2
+        ((idle_pct >= IDLE_MIN_PCT)) || busy "no sweep of $SWEEPS_MAX had $IDLE_MIN_PCT% idle time"
+        echo "no sweep of $SWEEPS_MAX bears a model from runs at full power that are within $APART_MAX_PCT%" >&2
         return 1
     fi
     [[ $(json 'j["done"] == 10 and j["fit"]["usable"] and j["fit"]["cap_max_w"] == 400') == True ]]
