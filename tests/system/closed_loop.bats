@@ -57,7 +57,7 @@ measured() {
     json '"%.3f %.1f" % ([s["elapsed_s"] for s in j["jobs"][0]["steps"] if s["step"] == "batch"][0], j["node_energy_j"])'
 }
 
-# Sets STEPS, how many take some 17 s at full power, and leaves profile nbody in the site's store.
+# Sets STEPS, how many take some 18 s at full power, and leaves profile nbody in the site's store.
 sweep_and_fit() {
     local steps id four_s twelve_s round idle0 all0 idle1 all1 idle_pct apart_pct
     # so many steps that a run takes 12 s at full power, by two: what a job needs to begin and end is in both
