@@ -1,25 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # wattlerun in the launcher of an MPIJob: what mpirun is told, and what becomes of "checkpointed".
-set -euo pipefail
-build=$PWD
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir"
+# shellcheck source=tests/component/launcher_test.bash
+. "${BASH_SOURCE[0]%/*}/launcher_test.bash"
 unset SLURM_JOB_ID
 export KUBERNETES_SERVICE_HOST=10.0.0.1
 run=("$build/launcher/wattlerun")
-fail() {
-    echo "FAILED: $*"
-    exit 1
-}
-# gives STATUS CMD…
-gives() {
-    local want=$1 rc=0
-    shift
-    "$@" >out 2>err || rc=$?
-    [[ $rc == "$want" ]] || fail "$*: $rc, wanted $want: $(<err)"
-}
 # until_there FILE
 until_there() {
     for ((i = 0; i < 400; i++)); do

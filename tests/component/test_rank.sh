@@ -2,24 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What wattlerun is to launchers: one that says 0 to mpirun for "checkpointed", passes signals on once, tells of all else as it was, and
 # notes what a rank died of.
-set -euo pipefail
-build=$PWD
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir"
+# shellcheck source=tests/component/launcher_test.bash
+. "${BASH_SOURCE[0]%/*}/launcher_test.bash"
 export WATTLE_STATUS=$dir/status
 rank=("$build/launcher/wattlerun" --as-rank 85)
-fail() {
-    echo "FAILED: $*"
-    exit 1
-}
-# gives STATUS CMD…
-gives() {
-    local want=$1 rc=0
-    shift
-    "$@" >out 2>err || rc=$?
-    [[ $rc == "$want" ]] || fail "$*: $rc, wanted $want: $(<err)"
-}
 
 echo "statuses"
 gives 0 "${rank[@]}" true
