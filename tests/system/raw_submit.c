@@ -28,13 +28,37 @@ static void prepare(job_desc_msg_t *d, char *script)
 	d->env_size = sizeof(environment) / sizeof(environment[0]);
 }
 
+/* Its number; 0 if it was refused, and errno says why. */
+static uint32_t submit(job_desc_msg_t *d)
+{
+	submit_response_msg_t *response = NULL;
+	uint32_t id = 0;
+
+	if (slurm_submit_batch_job(d, &response) == SLURM_SUCCESS)
+		id = WATTLE_RESPONSE_JOB_ID(response);
+	if (response)
+		slurm_free_submit_response_response_msg(response);
+	return id;
+}
+
+static int submit_one(job_desc_msg_t *d)
+{
+	uint32_t id = submit(d);
+
+	if (!id) {
+		slurm_perror("raw_submit");
+		return 1;
+	}
+	printf("%u\n", id);
+	return 0;
+}
+
 static int submit_forged(char *node)
 {
 	static char *spank[] = {
 		"WATTLE_GRANT=v1 watts=400 nodes=1-1", "_SLURM_SPANK_OPTION_wattle_power_cap=150", "SPANK_WATTLE_GRANT=v1 watts=400 nodes=1-1",
 		"WATTLE_GRANT=v1 watts=400 nodes=1-1", "SPANK_SPANK_WATTLE_GRANT=v1 watts=400", "=", "WATTLE_GRANT",
 	};
-	submit_response_msg_t *response = NULL;
 	job_desc_msg_t d;
 
 	prepare(&d, "#!/bin/sh\nsleep 60\n");
@@ -43,17 +67,11 @@ static int submit_forged(char *node)
 	d.max_nodes = 0; /* none, to Slurm */
 	d.spank_job_env = spank;
 	d.spank_job_env_size = sizeof(spank) / sizeof(spank[0]);
-	if (slurm_submit_batch_job(&d, &response) != SLURM_SUCCESS) {
-		slurm_perror("raw_submit");
-		return 1;
-	}
-	printf("%u\n", WATTLE_RESPONSE_JOB_ID(response));
-	return 0;
+	return submit_one(&d);
 }
 
 static int submit_entries(char **entries, uint32_t n)
 {
-	submit_response_msg_t *response = NULL;
 	job_desc_msg_t d;
 
 	prepare(&d, "#!/bin/sh\ntrue\n");
@@ -61,12 +79,7 @@ static int submit_entries(char **entries, uint32_t n)
 	d.min_nodes = d.max_nodes = 1;
 	d.spank_job_env = entries;
 	d.spank_job_env_size = n;
-	if (slurm_submit_batch_job(&d, &response) != SLURM_SUCCESS) {
-		slurm_perror("raw_submit");
-		return 1;
-	}
-	printf("%u\n", WATTLE_RESPONSE_JOB_ID(response));
-	return 0;
+	return submit_one(&d);
 }
 
 static uint64_t state;
@@ -114,7 +127,6 @@ static int submit_random(uint64_t seed, unsigned n)
 
 	state = seed;
 	for (unsigned i = 0; i < n; i++) {
-		submit_response_msg_t *response = NULL;
 		char *spank[4] = { NULL };
 		job_desc_msg_t d;
 
@@ -146,12 +158,10 @@ static int submit_random(uint64_t seed, unsigned n)
 			spank[d.spank_job_env_size] = entry ? entry : "";
 		}
 		d.spank_job_env = spank;
-		if (slurm_submit_batch_job(&d, &response) == SLURM_SUCCESS)
+		if (submit(&d))
 			taken++;
 		else
 			refused++;
-		if (response)
-			slurm_free_submit_response_response_msg(response);
 	}
 	printf("%u %u\n", taken, refused);
 	return 0;
@@ -194,8 +204,8 @@ static int submit_words(unsigned n)
 
 	for (unsigned i = 0; i < n; i++) {
 		char *const *mine = words[i % (sizeof(words) / sizeof(words[0]))];
-		submit_response_msg_t *response = NULL;
 		job_desc_msg_t d;
+		uint32_t id;
 
 		prepare(&d, mine[0] ? "#!/bin/sh\ntrue\n" : "#!/bin/sh\n#SBATCH --power=200\ntrue\n");
 		d.priority = 0;
@@ -205,12 +215,11 @@ static int submit_words(unsigned n)
 		d.spank_job_env = (char **) mine;
 		for (d.spank_job_env_size = 0; d.spank_job_env_size < 3 && mine[d.spank_job_env_size];)
 			d.spank_job_env_size++;
-		if (slurm_submit_batch_job(&d, &response) == SLURM_SUCCESS && (i % 5 || change(response->job_id) == SLURM_SUCCESS))
+		id = submit(&d);
+		if (id && (i % 5 || change(id) == SLURM_SUCCESS))
 			taken++;
 		else
 			refused++;
-		if (response)
-			slurm_free_submit_response_response_msg(response);
 	}
 	printf("%u %u\n", taken, refused);
 	return 0;
