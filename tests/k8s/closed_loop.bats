@@ -9,10 +9,10 @@
 bats_require_minimum_version 1.5.0
 load agent.bash
 load bridge.bash
+load ../system/pairs.bash
 
 PAIRS=${WATTLE_LOOP_PAIRS-5}
 PAIRS_MAX=12
-IDLE_MIN_PCT=${WATTLE_IDLE_MIN_PCT-15} # of the machine, over a pair: nodes are throttled to 60% of a CPU together, so it must remain
 TARGET_PCT=10
 POINTS=4
 SECONDS_FULL=${WATTLE_LOOP_SECONDS-18}
@@ -44,8 +44,6 @@ print(json.dumps({"zone": "LAB", "signal": "average", "unit": "gCO2/kWh", "issue
 }
 
 workers_have() { [[ $(workers_watts "$1") == "$2" ]]; }
-busy() { skip "n/a: the machine was busy with something else: $1"; }
-jiffies() { awk '/^cpu / { print $5 + $6, $2 + $3 + $4 + $5 + $6 + $7 + $8 + $9; exit }' /proc/stat; }
 
 # A launcher that finds no sshd or no name for a worker fails, and is begun again after a while: that would be time of the job.
 LAUNCH='for host in $(cut -d" " -f1 /etc/mpi/hostfile); do until ssh -o ConnectTimeout=1 "$host" true; do sleep 0.2; done; done; exec "$@"'

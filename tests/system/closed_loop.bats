@@ -7,12 +7,12 @@
 
 bats_require_minimum_version 1.5.0
 load node.bash
+load pairs.bash
 
 PAIRS=5
 PAIRS_MAX=14      # with those that a busy machine spoilt
 SWEEPS_MAX=3
 APART_MAX_PCT=4
-IDLE_MIN_PCT=${WATTLE_IDLE_MIN_PCT-15} # of the machine, over a pair: nodes are throttled to 60% of a CPU together, so it must remain
 TARGET_PCT=10
 POINTS=3
 
@@ -31,13 +31,9 @@ teardown_file() {
 }
 teardown() { [[ ${WATTLE_LAB_SLURM:-native} != native ]] || clean_up; }
 
-# Nothing can be said of speeds then, neither good nor bad.
-busy() { skip "n/a: the machine was busy with something else: $1"; }
 native_only() { [[ ${WATTLE_LAB_SLURM:-native} == native ]] || skip "n/a: shown once, on the native Slurm"; }
 
 json() { python3 -c 'import json,sys; j=json.loads(sys.argv[1]); print(eval(sys.argv[2]))' "$output" "$1"; }
-# Idle and all jiffies of the machine.
-jiffies() { awk '/^cpu / { print $5 + $6, $2 + $3 + $4 + $5 + $6 + $7 + $8 + $9; exit }' /proc/stat; }
 
 JOB=(-N2 --ntasks-per-node=1 --exclusive -w 'n[1-2]')
 # A rank that waits for a throttled one must not spend its own share of time on that.
