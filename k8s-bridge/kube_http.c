@@ -17,6 +17,7 @@
 #include "cleanup.h"
 #include "file.h"
 #include "json.h"
+#include "kube_lines.h"
 
 #define TOKEN_BYTES_MAX 65536
 #define TOKEN_AGE_S 30.0       /* read again after so long */
@@ -29,11 +30,6 @@
 
 enum state { STATE_WAITING, STATE_RUNNING, STATE_BACKOFF, STATE_ENDED };
 
-struct text {
-	char *at;
-	size_t len, room;
-};
-
 struct wattle_kube_request {
 	struct wattle_kube *kube;
 	struct wattle_kube_request *prev, *next; /* of all */
@@ -43,15 +39,15 @@ struct wattle_kube_request {
 	uint32_t tries, tried, timeout_s, silent_s;
 	bool first;  /* before others, and whatever runs: streams and what is urgent */
 	bool dead;   /* done is not called any more */
-	bool token_renewed, too_big, broken, stopped;
+	bool token_renewed, too_big;
 	bool (*line)(void *arg, struct json_object *object); /* a stream */
 	wattle_kube_done *done;
 	void (*drop)(void *arg); /* NULL once done was called */
 	void *arg;
 	CURL *easy;
 	struct curl_slist *headers, *connect_to;
-	struct text in;
-	struct json_tokener *tokener; /* of a stream */
+	struct wattle_kube_text in;     /* an answer */
+	struct wattle_kube_lines lines; /* of a stream */
 	int retry_after_s;
 	double began_s;
 	struct event *later;
@@ -86,32 +82,6 @@ static uint32_t random_below(uint32_t n)
 	if (n == 0 || getrandom(&r, sizeof(r), GRND_NONBLOCK) != sizeof(r))
 		return n / 2;
 	return r % n;
-}
-
-/* False: out of memory, or longer than most. */
-static bool text_add(struct text *text, const char *more, size_t n, size_t most)
-{
-	if (n > most || text->len > most - n)
-		return false;
-	if (text->len + n + 1 > text->room) {
-		size_t room = 2 * (text->len + n) + 256;
-		char *at = realloc(text->at, room);
-
-		if (!at)
-			return false;
-		text->at = at;
-		text->room = room;
-	}
-	memcpy(text->at + text->len, more, n);
-	text->len += n;
-	text->at[text->len] = '\0';
-	return true;
-}
-
-static void text_free(struct text *text)
-{
-	free(text->at);
-	*text = (struct text){ NULL, 0, 0 };
 }
 
 /* --- who we are -------------------------------------------------------------------- */
@@ -196,9 +166,8 @@ static void request_free(struct wattle_kube_request *r)
 		r->drop(r->arg);
 	if (r->later)
 		event_free(r->later);
-	if (r->tokener)
-		json_tokener_free(r->tokener);
-	text_free(&r->in);
+	wattle_kube_lines_free(&r->lines);
+	wattle_kube_text_free(&r->in);
 	free(r->method);
 	free(r->path);
 	free(r->content_type);
@@ -282,58 +251,11 @@ static size_t on_header(char *data, size_t size, size_t n, void *user)
 	return len;
 }
 
-/* One line of a stream. False ends it. */
-static bool stream_line(struct wattle_kube_request *r, const char *text, size_t len)
+static bool on_line(void *arg, struct json_object *object)
 {
-	struct json_object *object;
-	bool go_on;
+	struct wattle_kube_request *r = arg;
 
-	while (len > 0 && isspace((unsigned char) text[len - 1]))
-		len--;
-	if (len == 0)
-		return true;
-	json_tokener_reset(r->tokener);
-	object = json_tokener_parse_ex(r->tokener, text, (int) len);
-	if (!object || json_tokener_get_parse_end(r->tokener) != len || !json_object_is_type(object, json_type_object)) {
-		json_object_put(object);
-		r->broken = true;
-		return false;
-	}
-	go_on = r->line(r->arg, object);
-	json_object_put(object);
-	if (!go_on || r->dead)
-		r->stopped = true;
-	return !r->stopped;
-}
-
-static bool stream_data(struct wattle_kube_request *r, const char *data, size_t n)
-{
-	while (n > 0) {
-		const char *end = memchr(data, '\n', n);
-		size_t part = end ? (size_t) (end - data) : n;
-
-		if (end && r->in.len == 0) {
-			if (!stream_line(r, data, part))
-				return false;
-		} else {
-			if (!text_add(&r->in, data, part, WATTLE_KUBE_LINE_MAX)) {
-				r->too_big = true;
-				return false;
-			}
-			if (end) {
-				size_t len = r->in.len;
-
-				r->in.len = 0;
-				if (!stream_line(r, r->in.at, len))
-					return false;
-				if (r->in.room > 65536) /* one large object is no reason to keep so much */
-					text_free(&r->in);
-			}
-		}
-		data += part + (end ? 1 : 0);
-		n -= part + (end ? 1 : 0);
-	}
-	return true;
+	return r->line(r->arg, object) && !r->dead;
 }
 
 static size_t on_data(char *data, size_t size, size_t n, void *user)
@@ -348,9 +270,9 @@ static size_t on_data(char *data, size_t size, size_t n, void *user)
 	curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (r->line && status == 200) {
 		r->kube->stats.answered_s = monotonic_s();
-		return stream_data(r, data, len) ? len : 0;
+		return wattle_kube_lines_feed(&r->lines, data, len, on_line, r) ? len : 0;
 	}
-	if (!text_add(&r->in, data, len, r->line ? ERROR_BODY_MAX : WATTLE_KUBE_BODY_MAX)) {
+	if (!wattle_kube_text_add(&r->in, data, len, r->line ? ERROR_BODY_MAX : WATTLE_KUBE_BODY_MAX)) {
 		r->too_big = true;
 		return 0;
 	}
@@ -434,7 +356,7 @@ static void request_start(struct wattle_kube_request *r)
 
 	r->in.len = 0;
 	r->retry_after_s = 0;
-	r->too_big = r->broken = r->stopped = false;
+	r->too_big = false;
 	r->error[0] = '\0';
 	r->tried++;
 	r->easy = curl_easy_init();
@@ -511,11 +433,11 @@ static void stream_over(struct wattle_kube_request *r, CURLcode code, long statu
 	char why[512] = "";
 
 	if (status == 200) {
-		if (r->too_big)
+		if (r->lines.end == WATTLE_KUBE_LINES_TOO_LONG)
 			snprintf(why, sizeof(why), "a line of more than %u bytes", WATTLE_KUBE_LINE_MAX);
-		else if (r->broken || (code == CURLE_OK && r->in.len > 0))
+		else if (r->lines.end == WATTLE_KUBE_LINES_BROKEN || (code == CURLE_OK && r->lines.part.len > 0))
 			snprintf(why, sizeof(why), "a line that is no JSON object");
-		else if (code != CURLE_OK && !r->stopped)
+		else if (code != CURLE_OK && r->lines.end != WATTLE_KUBE_LINES_STOPPED)
 			snprintf(why, sizeof(why), "%s", r->error[0] ? r->error : curl_easy_strerror(code));
 		request_end(r, 200, NULL, why);
 		return;
@@ -579,7 +501,7 @@ static void request_over(struct wattle_kube_request *r, CURLcode code)
 	body = r->in.len ? wattle_json_parse(r->in.at, r->in.len, WATTLE_KUBE_DEPTH_MAX) : NULL;
 	if (status >= 300)
 		say_why(r, (int) status, body, why, sizeof(why));
-	text_free(&r->in); /* the tree is large enough beside it */
+	wattle_kube_text_free(&r->in); /* the tree is large enough beside it */
 	request_end(r, (int) status, body, why);
 	json_object_put(body);
 }
@@ -825,8 +747,7 @@ struct wattle_kube_request *wattle_kube_stream(struct wattle_kube *kube, const c
 
 	if (!r)
 		return NULL;
-	r->tokener = json_tokener_new_ex(WATTLE_KUBE_DEPTH_MAX);
-	if (!r->tokener) {
+	if (!wattle_kube_lines_init(&r->lines, WATTLE_KUBE_LINE_MAX, WATTLE_KUBE_DEPTH_MAX)) {
 		request_free(r);
 		return NULL;
 	}
@@ -843,42 +764,4 @@ void wattle_kube_cancel(struct wattle_kube_request *request)
 		request->kube->n_dead++;
 	request->dead = true;
 	kick(request->kube);
-}
-
-/* --- words ---------------------------------------------------------------------------------------- */
-
-char *wattle_kube_escape(char *dst, size_t size, const char *text)
-{
-	static const char hex[] = "0123456789ABCDEF";
-	size_t n = 0;
-
-	if (size == 0)
-		return dst;
-	for (; *text; text++) {
-		unsigned char c = (unsigned char) *text;
-
-		if (n + 4 > size) {
-			n = 0;
-			break;
-		}
-		if (isalnum(c) || strchr("-._~", c))
-			dst[n++] = (char) c;
-		else {
-			dst[n++] = '%';
-			dst[n++] = hex[c >> 4];
-			dst[n++] = hex[c & 15];
-		}
-	}
-	dst[n] = '\0';
-	return dst;
-}
-
-bool wattle_kube_name_ok(const char *name)
-{
-	size_t n = 0;
-
-	for (; name[n]; n++)
-		if (n >= 253 || !(islower((unsigned char) name[n]) || isdigit((unsigned char) name[n]) || (n > 0 && (name[n] == '-' || name[n] == '.'))))
-			return false;
-	return n > 0 && name[n - 1] != '-' && name[n - 1] != '.';
 }

@@ -16,6 +16,7 @@
 
 #include "err.h"
 #include "kube_conf.h"
+#include "kube_words.h"
 
 #define WATTLE_KUBE_BODY_MAX (32u * 1024 * 1024) /* of an answer; a larger one fails the request */
 #define WATTLE_KUBE_LINE_MAX (8u * 1024 * 1024)  /* of a stream: etcd takes no object over 1.5 MB */
@@ -86,11 +87,5 @@ struct wattle_kube_request *wattle_kube_stream(struct wattle_kube *kube, const c
 
 /* done is not called any more. NULL is fine; from within callbacks too. */
 void wattle_kube_cancel(struct wattle_kube_request *request);
-
-/* Escapes text for a path's segment or a query's value. Returns dst, always terminated; text that does not fit gives "". */
-char *wattle_kube_escape(char *dst, size_t size, const char *text);
-
-/* A name that Kubernetes gives to objects (RFC 1123 subdomain, up to 253): such need no escape. */
-bool wattle_kube_name_ok(const char *name);
 
 #endif

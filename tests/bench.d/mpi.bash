@@ -31,7 +31,7 @@ bench_resize() {
     lab "$lab" run --user alice -- sbatch -N1-2 --power=200 --open-mode=append -o out \
         --wrap 'wattlerun --plan plan --min-pause 2s ./stencil 200 100000000 ck' >/dev/null 2>&1 </dev/null
     for ((i = 0; i < seconds; i++)); do
-        [[ $(lab "$lab" run --user alice -- grep -c 'first iteration' out </dev/null) -lt ${#slots[@]} ]] || break
+        [[ $(lab "$lab" run --user alice -- grep -sc 'first iteration' out </dev/null) -lt ${#slots[@]} ]] || break
         sleep 1
     done
     lab "$lab" run --user alice -- sed -n 's/^wattlerun: \([0-9.]*\) s from the request.*/\1/p' out </dev/null |
