@@ -12,7 +12,7 @@ piece() {
     echo '| harness | minutes | CPU minutes | inputs, millions | edges reached | the last of them after minutes |' >"$RUN_DIR/fuzz-table"
     source_ready
     step "build with libFuzzer" fuzz_build "$build" || return 0
-    for name in ${WATTLE_FUZZ_NAMES:-$(cd "$build/tests/fuzz" && find . -type f -name 'fuzz_*' ! -name '*.o' -printf '%P\n' | sed 's/^fuzz_//' | sort)}; do
+    for name in ${WATTLE_FUZZ_NAMES:-$(cd "$build/tests/fuzz" && find . -maxdepth 1 -type f -perm -u+x -name 'fuzz_*' -printf '%P\n' | sed 's/^fuzz_//' | sort)}; do
         lane "$name" step "fuzz_$name, ${WATTLE_FUZZ_SECONDS:-1200} s" fuzz_one "$build/tests/fuzz/fuzz_$name" "$name"
         ((++n % ${WATTLE_FUZZ_AT_ONCE:-1})) || lanes_end
     done
