@@ -22,12 +22,15 @@ on_cluster() {
     done
     mapfile -t files < <(for file in "${files[@]}"; do ! in_turn "$(basename "$file" .bats)" || echo "$file"; done)
     ((${#files[@]})) || return 0
+    # long ones first, so that labs that share them end together
+    [[ -z ${CLUSTER_CLAIMS-} ]] || mapfile -t files < <(ls -S "${files[@]}")
     export WATTLE_LAB_SLURM=$slurm
     CLUSTER_UP=(up --slurm "$slurm" "$@")
     CLUSTER_TAGS=()
     [[ $slurm == native ]] || CLUSTER_TAGS=('!native') # tests/README.md
     if step "lab up, $lab" "$RUN_CHECKOUT/tests/lab" "${CLUSTER_UP[@]}"; then
         for file in "${files[@]}"; do
+            claimed "$file" || continue
             bats_file "$file" "$slurm/$(basename "$file" .bats)" || break
         done
         step "lab down, $lab" "$RUN_CHECKOUT/tests/lab" down || true
@@ -42,6 +45,9 @@ in_turn() {
     others) ! is_one_of "$1" "${CLUSTER_ALONE[@]}" ;;
     esac
 }
+
+# With CLUSTER_CLAIMS, a folder that several labs share: this one is to run the file, as no other has begun it.
+claimed() { [[ -z ${CLUSTER_CLAIMS-} ]] || mkdir "$CLUSTER_CLAIMS/${1##*/}" 2>/dev/null; }
 
 # bats_file FILE NAME: the file's tests, and once more those that failed. Fails if there is no lab any more.
 bats_file() {
