@@ -3,13 +3,8 @@
 # For tests of wattle-agent on Kubernetes nodes: pods with watts, and what the nodes' limits are.
 # shellcheck source=tests/k8s/kube.bash
 . "${BASH_SOURCE[0]%/*}/kube.bash"
-
-READ='cat /sys/class/powercap/intel-rapl:[01]/constraint_[01]_power_limit_uw | paste -sd" " -'
-
-limits() { lab on "$1" -- sh -c "$READ"; }
-caps() { printf '%s %s %s %s\n' "$1" "$1" "$1" "$1"; }
-is_at() { [[ $(limits "$1") == "$2" ]]; }
-at_boot() { is_at "$1" "$(<"$NODE_DIR/boot.$1")"; }
+# shellcheck source=tests/system/limits.bash
+. "${BASH_SOURCE[0]%/*}/../system/limits.bash"
 
 agent_runs() { lab on "$1" -- pgrep -x wattle-agent; }
 agent_gone() { ! agent_runs "$1"; }

@@ -115,9 +115,12 @@ sweep_and_fit() {
     [[ $output == *"mpijob/none: "*"no namespace has records of it"* ]]
 }
 
+run_full() { run_job "full-$1" "$STEPS" power=400W && echo "full-$1"; }
+run_capped() { run_job "capped-$1" "$STEPS" "slowdown=$TARGET_PCT%" profile=nbody && echo "capped-$1"; }
+
 # bats test_tags=slow
 @test "an MPIJob is swept and fitted; wattle.hpc/slowdown of 10% makes it 10% slower, pairs in turn" {
-    local pair idle0 all0 idle1 all1 idle_pct spoilt=0 good=0 full_s full_j capped_s capped_j rows=''
+    local idle0 all0 idle1 all1 idle_pct full full_s full_j capped capped_s capped_j rows
     read -r idle0 all0 < <(jiffies)
     if ! sweep_and_fit; then
         read -r idle1 all1 < <(jiffies)
@@ -126,36 +129,11 @@ sweep_and_fit() {
         echo "the sweep bears no model, on a machine that was $idle_pct% idle" >&2
         return 1
     fi
-    for ((pair = 1; pair <= PAIRS_MAX && good < PAIRS; pair++)); do
-        read -r idle0 all0 < <(jiffies)
-        if ((pair % 2)); then
-            run_job "full-$pair" "$STEPS" power=400W
-            run_job "capped-$pair" "$STEPS" "slowdown=$TARGET_PCT%" profile=nbody
-        else
-            run_job "capped-$pair" "$STEPS" "slowdown=$TARGET_PCT%" profile=nbody
-            run_job "full-$pair" "$STEPS" power=400W
-        fi
-        read -r idle1 all1 < <(jiffies)
-        idle_pct=$((100 * (idle1 - idle0) / (all1 - all0)))
-        read -r full_s full_j < <(measured "full-$pair")
-        read -r capped_s capped_j < <(measured "capped-$pair")
-        echo "# pair $pair: $full_s s and $full_j J in full, $capped_s s and $capped_j J capped, machine $idle_pct% idle" >&3
-        if ((idle_pct < IDLE_MIN_PCT)); then
-            spoilt=$((spoilt + 1))
-            continue
-        fi
-        good=$((good + 1))
-        rows+="$full_s $full_j $capped_s $capped_j"$'\n'
-    done
-    echo "# $good pairs count, $spoilt were repeated since the machine had less than $IDLE_MIN_PCT% idle time" >&3
-    ((good == PAIRS)) || busy "only $good of $PAIRS pairs in $PAIRS_MAX had $IDLE_MIN_PCT% idle time"
-    pair=$((pair - 1))
+    pairs_run run_full run_capped
     # the report says the same of the last pair, and what was predicted
-    run -0 --separate-stderr report "capped-$pair" --baseline="mpijob/full-$pair"
+    run -0 --separate-stderr report "$capped" --baseline="mpijob/$full"
     jq -e --argjson want "$(awk -v c="$capped_s" -v f="$full_s" 'BEGIN { print 100 * (c / f - 1) }')" --argjson target $TARGET_PCT \
         '.jobs[0].slowdown | .profile == "nbody" and (.predicted_pct - $target | fabs) < 1 and (.measured_pct - $want | fabs) < 0.1' <<<"$output"
     for node in k1 k2; do until_true 5 at_boot "$node"; done
-    run python3 "$BATS_TEST_DIRNAME/../system/pairs.py" $TARGET_PCT $POINTS <<<"$rows"
-    echo "# $output" >&3
-    ((status == 0))
+    pairs_judge "$POINTS"
 }

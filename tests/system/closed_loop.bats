@@ -87,40 +87,19 @@ sweep_and_fit() {
     STEPS=$(json "int($steps * 18 / j['fit']['time_min_s']) + 1")
 }
 
+run_full() { run_job "$STEPS"; }
+run_capped() { run_job "$STEPS" --slowdown=$TARGET_PCT% --power-profile=nbody; }
+
 # bats test_tags=native
 @test "an MPI program is swept and fitted; --slowdown=10% makes it 10% slower, and saves energy, pairs in turn" {
     native_only
-    local full capped pair idle0 all0 idle1 all1 idle_pct spoilt=0 good=0 full_s full_j capped_s capped_j rows=''
+    local full full_s full_j capped capped_s capped_j rows
     sweep_and_fit
-    for ((pair = 1; pair <= PAIRS_MAX && good < PAIRS; pair++)); do
-        read -r idle0 all0 < <(jiffies)
-        if ((pair % 2)); then
-            full=$(run_job "$STEPS")
-            capped=$(run_job "$STEPS" --slowdown=$TARGET_PCT% --power-profile=nbody)
-        else
-            capped=$(run_job "$STEPS" --slowdown=$TARGET_PCT% --power-profile=nbody)
-            full=$(run_job "$STEPS")
-        fi
-        read -r idle1 all1 < <(jiffies)
-        idle_pct=$((100 * (idle1 - idle0) / (all1 - all0)))
-        read -r full_s full_j < <(measured "$full")
-        read -r capped_s capped_j < <(measured "$capped")
-        echo "# pair $pair: $full_s s and $full_j J in full, $capped_s s and $capped_j J capped, machine $idle_pct% idle" >&3
-        if ((idle_pct < IDLE_MIN_PCT)); then
-            spoilt=$((spoilt + 1))
-            continue
-        fi
-        good=$((good + 1))
-        rows+="$full_s $full_j $capped_s $capped_j"$'\n'
-    done
-    echo "# $good pairs count, $spoilt were repeated since the machine had less than $IDLE_MIN_PCT% idle time" >&3
-    ((good == PAIRS)) || busy "only $good of $PAIRS pairs in $PAIRS_MAX had $IDLE_MIN_PCT% idle time"
+    pairs_run run_full run_capped
     # the report says the same of the last pair
     run -0 --separate-stderr as alice wattle report --json "$capped" --baseline="$full"
     [[ $(json 'abs(j["jobs"][0]["slowdown"]["measured_pct"] - 100 * ('"$capped_s / $full_s"' - 1)) < 0.1 and j["jobs"][0]["slowdown"]["profile"] == "nbody" and abs(j["jobs"][0]["slowdown"]["predicted_pct"] - '$TARGET_PCT') < 1') == True ]]
     run -0 as alice wattle report "$capped"
     [[ $output == *"slowdown: predicted "*"% by profile nbody, measured "* ]]
-    run python3 "$BATS_TEST_DIRNAME/pairs.py" $TARGET_PCT $POINTS <<<"$rows"
-    echo "# $output" >&3
-    ((status == 0))
+    pairs_judge "$POINTS"
 }

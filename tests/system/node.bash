@@ -3,13 +3,8 @@
 # For tests that look at one node from outside: its limits, its leases, its agent.
 # shellcheck source=tests/system/cluster.bash
 . "${BASH_SOURCE[0]%/*}/cluster.bash"
-
-READ='cat /sys/class/powercap/intel-rapl:[01]/constraint_[01]_power_limit_uw | paste -sd" " -'
-
-limits() { lab on "$1" -- sh -c "$READ"; }
-caps() { printf '%s %s %s %s\n' "$1" "$1" "$1" "$1"; }
-is_at() { [[ $(limits "$1") == "$2" ]]; }
-at_boot() { is_at "$1" "$(<"$NODE_DIR/boot.$1")"; }
+# shellcheck source=tests/system/limits.bash
+. "${BASH_SOURCE[0]%/*}/limits.bash"
 
 # Remembers what the nodes' limits are while nothing runs.
 boot_values() {
