@@ -9,7 +9,7 @@ FUZZ_DIR=$RUN_CACHE/fuzz
 piece() {
     local name n=0 build=$RUN_DIR/build-fuzz
     deps build test lint
-    echo '| harness | minutes | CPU minutes | inputs, millions | edges reached | the last of them after minutes |' >"$RUN_DIR/fuzz-table"
+    echo '| harness | minutes | CPU minutes | inputs, millions | edges reached | the last of them by input, millions |' >"$RUN_DIR/fuzz-table"
     source_ready
     step "build with libFuzzer" fuzz_build "$build" || return 0
     for name in ${WATTLE_FUZZ_NAMES:-$(cd "$build/tests/fuzz" && find . -maxdepth 1 -type f -perm -u+x -name 'fuzz_*' -printf '%P\n' | sed 's/^fuzz_//' | sort)}; do
@@ -36,9 +36,8 @@ fuzz_one() {
     } 2>&1 | awk -v name="$2" -v table="$RUN_DIR/fuzz-table" '
         BEGIN { begin = systime() }
         { print; fflush() }
-        match($0, / cov: [0-9]+/) { n = substr($0, RSTART + 6, RLENGTH - 6) + 0; if (n > cov) { cov = n; if (/ NEW /) last = systime() } }
+        match($0, / cov: [0-9]+/) { n = substr($0, RSTART + 6, RLENGTH - 6) + 0; if (n > cov) { cov = n; last = /INITED/ ? 0 : substr($1, 2) } }
         /^stat::number_of_executed_units/ { inputs = $2 }
         /^CPU seconds/ { cpu = $3 }
-        END { printf "| %s | %.0f | %.1f | %.2f | %d | %s |\n", name, (systime() - begin) / 60, cpu / 60, inputs / 1e6, cov,
-            last ? sprintf("%.0f", (last - begin) / 60) : "none new" >>table }'
+        END { printf "| %s | %.0f | %.1f | %.2f | %d | %.2f |\n", name, (systime() - begin) / 60, cpu / 60, inputs / 1e6, cov, last / 1e6 >>table }'
 }
