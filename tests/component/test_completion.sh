@@ -55,6 +55,7 @@ if [[ -x $wattlerun ]]; then
     offers --plan _wattlerun "$wattlerun" --measure --pl
     offers "" _wattlerun "$wattlerun" --plan --
     offers --plan _wattlerun "$wattlerun" --mpi none --pl
+    offers --plan _wattlerun "$wattlerun" --launcher mpirun --pl
     offers "" _wattlerun "$wattlerun" -- --pl
     offers "" _wattlerun "$wattlerun" ./program --pl
 fi
