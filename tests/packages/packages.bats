@@ -58,6 +58,7 @@ limits_are() { [[ $(zone_limits) == "$1" ]]; }
 job_state() { on scontrol show job "$1" | sed -n 's/.*JobState=\([A-Z]*\).*/\1/p'; }
 job_is() { [[ $(job_state "$1") == "$2" ]]; }
 slurmctld_failed() { [[ $(on systemctl is-active slurmctld) == failed ]]; }
+main_pid() { on systemctl show --property=MainPID --value "$1"; }
 plugin_loaded() { on sh -c 'grep -h job_submit_wattle /proc/$(pidof slurmctld)/maps' | awk '{ print $6, $7 }' | sort -u; }
 
 @test "the plugins' package goes with the Slurm it was built for, and with no other" {
@@ -81,6 +82,8 @@ plugin_loaded() { on sh -c 'grep -h job_submit_wattle /proc/$(pidof slurmctld)/m
     # They need a configuration of their own first.
     run on systemctl is-enabled wattle-slots.service wattle-carbon-fetch.timer
     [ "$output" = $'disabled\ndisabled' ]
+    run on systemctl is-active wattle-slots.service wattle-carbon-fetch.timer
+    [ "$output" = $'inactive\ninactive' ]
 }
 
 @test "the guide: what it shows a user is what a user sees" {
@@ -118,13 +121,14 @@ plugin_loaded() { on sh -c 'grep -h job_submit_wattle /proc/$(pidof slurmctld)/m
     on systemctl start wattle-slots
     until_true 60 on test -s /var/lib/wattle/slots/load
     [ "$(on systemctl is-active wattle-slots)" = active ]
-    on systemctl stop wattle-slots
+    on systemctl start wattle-resize
 }
 
 @test "the units' sandboxes: systemd finds little that they may do" {
     run on sh -c 'systemd-analyze security --no-pager --threshold=25 wattle-agent.service &&
         systemd-analyze security --no-pager --threshold=25 wattle-carbon-fetch.service &&
-        systemd-analyze security --no-pager --threshold=25 wattle-slots.service'
+        systemd-analyze security --no-pager --threshold=25 wattle-slots.service &&
+        systemd-analyze security --no-pager --threshold=25 wattle-resize.service'
     [ "$status" -eq 0 ]
 }
 
@@ -135,11 +139,12 @@ plugin_loaded() { on sh -c 'grep -h job_submit_wattle /proc/$(pidof slurmctld)/m
     [ "$(on stat -c %a /var/spool/wattle)" = 1711 ]
 }
 
-@test "an update in the middle of a job: slurmctld, the job and its cap go on; restarted, slurmctld has the new plugin" {
-    local job pid
+@test "an update in the middle of a job: slurmctld, the job, its cap and the services go on; restarted, slurmctld has the new plugin" {
+    local job pid slots
     job=$(on sbatch --parsable --power=300W --output=/dev/null --wrap='until [ -e /tmp/end ]; do sleep 0.2; done' 2>/dev/null)
     until_true 60 limits_are "120000000 120000000"
     pid=$(on pidof slurmctld)
+    slots=$(main_pid wattle-slots)
     "$here/renumber" "$PACKAGES_DEBS" "$BATS_TEST_TMPDIR/new" 99.0
     on sh -c 'rm -f /root/packages/*.deb'
     "$machine" put "$name" "$BATS_TEST_TMPDIR"/new/*.deb /root/packages
@@ -150,6 +155,11 @@ plugin_loaded() { on sh -c 'grep -h job_submit_wattle /proc/$(pidof slurmctld)/m
     [[ $(plugin_loaded) == *"job_submit_wattle.so (deleted)" ]]
     limits_are "120000000 120000000"
     job_is "$job" RUNNING
+    # What the site runs of them, it runs anew.
+    run on systemctl is-active wattle-agent wattle-slots.service wattle-resize.timer
+    [ "$output" = $'active\nactive\nactive' ]
+    [ "$(main_pid wattle-slots)" != "$slots" ]
+    [ "$(on systemctl is-active wattle-carbon-fetch.timer)" = inactive ]
     follow "Update"
     until_true 60 on scontrol ping
     [[ $(plugin_loaded) == */job_submit_wattle.so* && $(plugin_loaded) != *deleted* ]]
@@ -186,7 +196,12 @@ plugin_loaded() { on sh -c 'grep -h job_submit_wattle /proc/$(pidof slurmctld)/m
 }
 
 @test "the guide: taken out and purged, slurmctld works as if it had never been there" {
+    [ "$(on systemctl is-active wattle-slots)" = active ]
     follow "Take it out again"
+    run on systemctl is-active wattle-agent wattle-slots.service wattle-resize.timer
+    [ "$output" = $'inactive\ninactive\ninactive' ]
+    run on pgrep -a wattle
+    [ -z "$output" ]
     on systemctl restart slurmctld
     until_true 60 on scontrol ping
     until_true 60 on runuser -u alice -- sh -c 'cd && srun hostname'
