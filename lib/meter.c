@@ -17,15 +17,25 @@ static uint64_t advance_uj(uint64_t last_uj, uint64_t now_uj, uint64_t range_uj)
 	return range_uj > last_uj ? range_uj - last_uj + now_uj : now_uj;
 }
 
-static void open_window(struct wattle_meter *meter, uint64_t t_ns)
+static void count_cap(struct wattle_meter *meter, uint64_t cap_uw)
+{
+	if (!cap_uw)
+		meter->window_cap_uw = UINT64_MAX;
+	else if (cap_uw > meter->window_cap_uw)
+		meter->window_cap_uw = cap_uw;
+}
+
+/* The cap that the last window ended under was in force when this one began, and nobody knows for how long. */
+static void open_window(struct wattle_meter *meter, uint64_t t_ns, uint64_t cap_uw)
 {
 	meter->window_start_ns = t_ns;
 	meter->window_uj = 0;
 	meter->window_cap_uw = 0;
 	meter->window_lost = false;
+	count_cap(meter, cap_uw);
 }
 
-static void judge_window(struct wattle_meter *meter, uint64_t t_ns)
+static void judge_window(struct wattle_meter *meter, uint64_t t_ns, uint64_t cap_uw)
 {
 	uint64_t ns = t_ns - meter->window_start_ns;
 	double drawn_w = (double) meter->window_uj * 1e3 / (double) ns; /* uJ/ns = 1000 W */
@@ -44,7 +54,7 @@ static void judge_window(struct wattle_meter *meter, uint64_t t_ns)
 	} else {
 		meter->over_run_ns = 0;
 	}
-	open_window(meter, t_ns);
+	open_window(meter, t_ns, cap_uw);
 }
 
 static void take_counters(struct wattle_meter *meter, const struct wattle_zones *zones)
@@ -64,7 +74,7 @@ void wattle_meter_feed(struct wattle_meter *meter, uint64_t t_ns, const struct w
 	if (meter->n_samples++ == 0) {
 		meter->start_ns = meter->last_ns = t_ns;
 		take_counters(meter, zones);
-		open_window(meter, t_ns);
+		open_window(meter, t_ns, cap_uw);
 		return;
 	}
 	if (zones->n != meter->n_zones) {
@@ -99,12 +109,9 @@ void wattle_meter_feed(struct wattle_meter *meter, uint64_t t_ns, const struct w
 	meter->window_lost |= lost || meter->last_lost;
 	meter->last_lost = lost;
 	meter->window_uj += gained_uj;
-	if (!cap_uw)
-		meter->window_cap_uw = UINT64_MAX;
-	else if (cap_uw > meter->window_cap_uw)
-		meter->window_cap_uw = cap_uw;
+	count_cap(meter, cap_uw);
 	if (t_ns >= meter->window_start_ns + WINDOW_NS)
-		judge_window(meter, t_ns);
+		judge_window(meter, t_ns, cap_uw);
 }
 
 /* The cap in force is what the zones' long-term limits say now, whoever wrote them. */

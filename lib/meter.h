@@ -25,7 +25,7 @@ struct wattle_meter {
 	uint32_t n_samples, n_lost;   /* lost: a counter could not be read; its energy comes with the next reading that works */
 
 	/* Power is judged (peak, at cap, over) over windows of at least 0.5 s: shorter ones show the counter's own grain. */
-	uint64_t window_start_ns, window_uj, window_cap_uw; /* cap: the highest in force in it, UINT64_MAX: none for a while */
+	uint64_t window_start_ns, window_uj, window_cap_uw; /* cap: the highest in force from its begin to its end, UINT64_MAX: none for a while */
 	uint64_t over_run_ns;
 	bool window_lost, last_lost;
 	struct wattle_slices slices;  /* when the energy was drawn, from start_ns on */

@@ -137,6 +137,24 @@ static void test_cap_lowered_in_window(void)
 	CHECK_INT(meter.capped_ns, S / 2);
 }
 
+/* One sample a second, as steps take them: the watts drawn before the cap was lowered are in the window that ends under the lower one. */
+static void test_cap_lowered_between_samples(void)
+{
+	start(0, 0);
+	draw(90, 1, 280000000);
+	draw(90, 1.25, 280000000);
+	draw(60, 1.25, 80000000);
+	CHECK_INT(meter.over_ns, 0);
+	draw(39, 1.25, 80000000);
+	CHECK_INT(meter.over_ns, 0);
+	CHECK_INT(meter.at_cap_ns, 1250000000);
+	draw(60, 1.25, 80000000);
+	CHECK_INT(meter.over_longest_ns, 1250000000);
+	/* raised: what was drawn may have been under the higher one */
+	draw(90, 1.25, 280000000);
+	CHECK_INT(meter.over_ns, 1250000000);
+}
+
 static void test_lost(void)
 {
 	start(0, 0);
@@ -185,6 +203,7 @@ int main(void)
 		{ "peaks are over half a second", test_short_samples },
 		{ "time capped, at the cap, over it", test_cap },
 		{ "cap lowered within a window", test_cap_lowered_in_window },
+		{ "a cap lowered between samples", test_cap_lowered_between_samples },
 		{ "a counter that can't be read for a while", test_lost },
 		{ "a zone that goes away", test_zone_gone },
 		{ "a clock that does not advance", test_clock_stands },
