@@ -317,6 +317,33 @@ static void test_limits_of_size(void)
 	CHECK_HOLDS(err.text, "host list of more than");
 }
 
+/* The example is taken as it is, and with every key of it in force. */
+static void test_example(void)
+{
+	cleanup_free struct wattle_siteconf *conf = malloc(sizeof(*conf));
+	cleanup_free char *text = malloc(WATTLE_CONF_BYTES_MAX);
+	struct wattle_err err = WATTLE_ERR_INIT;
+	FILE *f = fopen(test_file("../conf/wattle.conf.example"), "r");
+	size_t n;
+
+	CU_ASSERT_FATAL(f && conf && text);
+	n = fread(text, 1, WATTLE_CONF_BYTES_MAX - 1, f);
+	fclose(f);
+	text[n] = '\0';
+	CHECK_INT(wattle_siteconf_parse("x", text, conf, &err), 0);
+	CHECK_STRING(err.text, "");
+	/* a ';' at a line's start is taken away */
+	n = 0;
+	for (const char *c = text; *c; c++)
+		if (*c != ';' || (c > text && c[-1] != '\n'))
+			text[n++] = *c;
+	text[n] = '\0';
+	CHECK_INT(wattle_siteconf_parse("x", text, conf, &err), 0);
+	CHECK_STRING(err.text, "");
+	CHECK_INT(conf->ledger.kueue_max_w, 40000);
+	CHECK_INT(conf->carbon.within_s, 12 * 3600);
+}
+
 static const struct test tests[] = {
 	{ "all keys", test_full },
 	{ "defaults", test_defaults },
@@ -324,6 +351,7 @@ static const struct test tests[] = {
 	{ "mistakes", test_mistakes },
 	{ "half-written files", test_half_written },
 	{ "limits of size", test_limits_of_size },
+	{ "the example", test_example },
 	{ NULL, NULL },
 };
 
