@@ -116,7 +116,7 @@ static bool may_size(const struct work *work)
 	if (wattle_job_limits(&limits, &err) < 0)
 		syslog(LOG_ERR, "job %u keeps its size: are there limits on nodes and CPUs? %s", work->job_id, err.text);
 	else if (limits)
-		syslog(LOG_NOTICE, "job %u keeps its size: there are limits on nodes or CPUs, which a change would lift for it; see wattlerun(1), "
+		syslog(LOG_NOTICE, "job %u keeps its size: there are limits on nodes or CPUs, which a change would lift for it; see wattle-resize(8), "
 		       "--lift-limits", work->job_id);
 	return !limits;
 }
@@ -275,7 +275,7 @@ int main(int argc, char **argv)
 		puts(strcmp(argv[1], "--version") == 0 ? "wattle-resize " PACKAGE_VERSION :
 		     "Usage: wattle-resize [--lift-limits]    run by slurmctld, as EpilogSlurmctld\n"
 		     "       wattle-resize --sweep            run by a timer: lets go the jobs whose change of size was cut short\n"
-		     "See wattlerun(1).");
+		     "See wattle-resize(8).");
 		return strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "--help") == 0 ? 0 : 2;
 	}
 	if (!read_environment(&work) || !detach())
