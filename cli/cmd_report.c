@@ -128,6 +128,12 @@ static bool so_far(const struct part *part)
 	return part->job->state[0] && !part->job->over;
 }
 
+/* It waits for its first run. When that will be is Slurm's guess, and no time of the job's. */
+static bool waits(const struct part *part)
+{
+	return so_far(part) && part->records.n == 0 && strcmp(part->job->state, "PENDING") == 0;
+}
+
 static bool report_going(const struct report *report)
 {
 	for (size_t i = 0; i < report->n_parts; i++)
@@ -152,7 +158,7 @@ static void print_head(const struct part *part)
 		printf(", %s", job->state);
 	if (part->records.n_nodes > 0)
 		printf(", %zu node%s", part->records.n_nodes, part->records.n_nodes == 1 ? "" : "s");
-	if (start_s > 0)
+	if (start_s > 0 && !waits(part))
 		printf(", %s to %s", wattle_text_moment(from, sizeof(from), start_s), so_far(part) ? "now" : wattle_text_moment(to, sizeof(to), end_s));
 	if (start_s > 0 && !so_far(part) && end_s >= start_s)
 		printf(" (%s)", wattle_text_duration(took, sizeof(took), (double) (end_s - start_s)));
@@ -199,7 +205,9 @@ static void print_part(const struct part *part, const struct report *report)
 	report_carbon_print(&part->carbon);
 	report_against_print(&part->against);
 	report_mpi_print(&part->mpi);
-	if (so_far(part))
+	if (waits(part))
+		printf("The job has not begun: there is nothing to report yet.\n");
+	else if (so_far(part))
 		printf("The job has not ended: steps that still run are not in this report%s.\n",
 		       part->records.n ? "" : ", and none has ended yet");
 	if (t->shared)
@@ -329,7 +337,7 @@ static struct json_object *json_part(const struct report *report, const struct p
 	put(o, "user", text_or_null(job->user));
 	put(o, "state", text_or_null(job->state));
 	put(o, "partition", text_or_null(job->partition));
-	put(o, "start", time_or_null(job->start_s > 0 ? job->start_s : part->total.start_s));
+	put(o, "start", waits(part) ? NULL : time_or_null(job->start_s > 0 ? job->start_s : part->total.start_s));
 	put(o, "end", so_far(part) ? NULL : time_or_null(job->end_s > 0 ? job->end_s : part->total.end_s));
 	put(o, "so_far", json_object_new_boolean(so_far(part)));
 	list = part->records.nodes ? json_object_new_array() : NULL;
@@ -438,6 +446,15 @@ struct arguments {
 	const char *conf, *dir, *nodes, *carbon_dir, *baseline, *profile, *against, *measured;
 };
 
+/* As of jobs that were cancelled while they waited. */
+static bool report_never_ran(const struct report *report)
+{
+	for (size_t i = 0; i < report->n_parts; i++)
+		if (!report->part[i].job->over || report->part[i].job->nodes)
+			return false;
+	return report->n_parts > 0;
+}
+
 /* Why there is nothing to show, and what to do. */
 static int explain_nothing(const struct report *report, const char *dir, const struct arguments *args)
 {
@@ -448,6 +465,9 @@ static int explain_nothing(const struct report *report, const char *dir, const s
 	if (!report->slurm_known && geteuid() != 0 && !args->nodes)
 		return wattle_fail("job %s: Slurm was not asked or did not answer (%s), and only root may list %s: say --nodes=n1,n2",
 				   report->id, report->slurm_err.text, dir);
+	if (report->slurm_known && !args->nodes && report_never_ran(report))
+		return wattle_fail("job %s: %.*s, and it never had a node: it drew nothing", report->id, (int) strcspn(part->job->state, " "),
+				   part->job->state); /* sacct says by whom */
 	return wattle_fail("job %s: no records in %s: it ran no step under Wattle, or report_dir is not shared with %s (run this there)",
 			   report->id, dir, part->records.n_nodes ? part->records.nodes[0] : "its nodes");
 }

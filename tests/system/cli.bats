@@ -110,6 +110,19 @@ sys.exit(not rows or any(r[head.index("HELD"):].split()[0] not in ("yes", "no") 
     [[ $output == *"none has ended yet"* ]]
 }
 
+@test "report: a job that waits has nothing yet, and one that was cancelled while it waited never will" {
+    local id
+    id=$(submit -N1 --power=300 --begin=now+1hour --wrap true)
+    run -0 as alice wattle report "$id"
+    [[ $output == *"PENDING"$'\n'"The job has not begun: there is nothing to report yet."* ]]
+    report "$id"
+    is_true 'j["so_far"] and j["jobs"][0]["start"] is None'
+    as alice scancel "$id"
+    until_true 60 job_gone "$id"
+    run -1 as alice wattle report "$id"
+    [[ $output == *"job $id: CANCELLED, and it never had a node: it drew nothing" ]]
+}
+
 @test "report: array tasks and heterogeneous components, each and together" {
     local id
     id=$(submit -N1 --array=1-2 --power=200 --wrap './burn 1')
