@@ -28,7 +28,7 @@ static const struct word {
 	bool builtin; /* Slurm has an option of that name: ours would be disabled with an error line */
 	bool submits; /* decides a submission: not for steps */
 } words[] = {
-	{ "power-cap", "SPEC", "watts: " FORMS, false, false },
+	{ "power-cap", "SPEC", "watts (--power says the same): " FORMS, false, false },
 	{ "power", "SPEC", "watts: " FORMS, WATTLE_SLURM_HAS_POWER, false },
 	{ "slowdown", "PCT", SLOWDOWN, false, true },
 	{ "power-profile", "NAME|PATH", PROFILE, false, true },
