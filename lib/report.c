@@ -446,6 +446,8 @@ static int find_namespace(const char *report_dir, const char *name, char ret_job
 	if (tree < 0)
 		return tree;
 	all = enter(tree, MPIJOBS, 0, report_dir, err);
+	if (all == -ENOENT)
+		return wattle_err_set(err, ENOENT, "no namespace has records of it");
 	if (all < 0)
 		return all;
 	n = scandirat(all, ".", &entry, no_dots, versionsort);

@@ -377,6 +377,10 @@ static void test_pod_tree(void)
 	int n;
 
 	fresh();
+	CHECK_INT(mkdir(tree, 0755), 0);
+	CHECK_INT(chmod(tree, 01711), 0);
+	CHECK_INT(read_pods("nbody", found, &n, &err), -ENOENT);
+	CHECK_STRING(err.text, "no namespace has records of it");
 	CHECK_INT(wattle_report_pod_append(tree, &pod, &err), 0);
 	CHECK_INT(wattle_report_pod_append(tree, &pod, &err), 0);
 	snprintf(path, sizeof(path), "%s/mpijob/team-a", tree);
