@@ -130,6 +130,11 @@ plugin_loaded() { on sh -c 'grep -h job_submit_wattle /proc/$(pidof slurmctld)/m
         systemd-analyze security --no-pager --threshold=25 wattle-slots.service &&
         systemd-analyze security --no-pager --threshold=25 wattle-resize.service'
     [ "$status" -eq 0 ]
+    # The bridge's, which the guide does not install.
+    run on sh -c 'dpkg-deb -x /root/packages/wattle-bridge_*.deb /tmp/bridge &&
+        systemd-analyze security --no-pager --offline=true --threshold=25 "$(find /tmp/bridge -name wattle-bridge.service)"'
+    on rm -r /tmp/bridge
+    [ "$status" -eq 0 ]
 }
 
 @test "the guide: records are kept for a year, if that is what a site wants" {
