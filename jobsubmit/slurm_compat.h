@@ -32,11 +32,11 @@
 #define WATTLE_JOB_MODIFY_ERR_MSG NULL
 #endif
 
-/* The id in a submit_response_msg_t: within a step's since 25.11, as in other structures of the client's API. */
+/* The job's id in a job_desc_msg_t or a submit_response_msg_t: within a step's since 25.11, as in other structures of the API. */
 #if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(25, 11, 0)
-#define WATTLE_RESPONSE_JOB_ID(response) ((response)->step_id.job_id)
+#define WATTLE_JOB_ID(msg) ((msg)->step_id.job_id)
 #else
-#define WATTLE_RESPONSE_JOB_ID(response) ((response)->job_id)
+#define WATTLE_JOB_ID(msg) ((msg)->job_id)
 #endif
 
 #endif

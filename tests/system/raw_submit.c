@@ -35,7 +35,7 @@ static uint32_t submit(job_desc_msg_t *d)
 	uint32_t id = 0;
 
 	if (slurm_submit_batch_job(d, &response) == SLURM_SUCCESS)
-		id = WATTLE_RESPONSE_JOB_ID(response);
+		id = WATTLE_JOB_ID(response);
 	if (response)
 		slurm_free_submit_response_response_msg(response);
 	return id;
@@ -193,7 +193,7 @@ static int change(uint32_t job_id)
 	job_desc_msg_t d;
 
 	slurm_init_job_desc_msg(&d);
-	d.job_id = job_id;
+	WATTLE_JOB_ID(&d) = job_id;
 	d.min_nodes = d.max_nodes = 1;
 	return slurm_update_job(&d);
 }
