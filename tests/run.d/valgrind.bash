@@ -42,6 +42,7 @@ valgrind_ready() {
         printf "nodes,throughput,power\n1,1,200\n2,1.5,400\n" >curve.csv
         printf "cap_w,time_s\n150,72\n200,66\n250,63\n300,61\n400,60\n" >sweep.csv
         wattle profile fit sweep.csv --scaling curve.csv -o /etc/wattle/profiles/soak.json >/dev/null' </dev/null || return
+    "$RUN_CHECKOUT/tests/lab" run --user alice -- sh -c 'cat >slurm_compat.h' <"$RUN_CHECKOUT/jobsubmit/slurm_compat.h" || return
     "$RUN_CHECKOUT/tests/lab" run --user alice -- sh -c 'cat >raw_submit.c && cc -w -o raw_submit raw_submit.c -lslurm' \
         <"$RUN_CHECKOUT/tests/system/raw_submit.c"
 }
