@@ -15,7 +15,7 @@ LONG_S, WARM_LONG_S, BOUND_LONG = 900, 300, 1.05
 WARM_S, BOUND = 60, 1.2
 LEFT = "wattlerun|slurmstepd|stencil|srun|wattle|wattle-resize|wattle-barrier"
 # Why a job may have no records, in wattle report's words.
-REASONS = re.compile("it ran no step under Wattle, or report_dir is not shared|has no records in|there are no records of it in")
+REASONS = re.compile("it never had a node|it ran no step under Wattle, or report_dir is not shared|has no records in|there are no records of it in")
 
 
 class Audit:
@@ -40,7 +40,10 @@ class Audit:
             ("the lab did as it was told", lambda: self.found("lab")),
         )
         for name, look in ledgers:
-            yield name, look()
+            try:
+                yield name, look()
+            except Exception as error:  # noqa: BLE001: the other ledgers are looked at all the same
+                yield name, [f"the look itself: {type(error).__name__}: {error}"]
 
     def found(self, ledger):
         return self.notes.findings.get(ledger, [])
@@ -126,11 +129,13 @@ class Audit:
             joules, node_s = joules + mine, node_s + seconds
             if not 0 <= mine <= MAX_W * seconds * 1.05 + 100:
                 problems.append(f"{label}: {mine} J in {seconds} node-seconds")
-            missing = [name for part in report["jobs"] for name in part["missing_nodes"]]
+            # null: Slurm knows of no nodes, as of a job that was cancelled while it waited to run again
+            unknown = any(part["missing_nodes"] is None for part in report["jobs"])
+            missing = [name for part in report["jobs"] for name in part["missing_nodes"] or ()]
             bad = sum(part["bad_lines"] for part in report["jobs"])
-            if bad or (missing or report["unmeasured_nodes"]) and not self.disturbed(job):
-                problems.append(f"{label}: undisturbed, without records of {missing}, {report['unmeasured_nodes']} unmeasured, {bad} bad lines")
-            whole += not missing and not report["unmeasured_nodes"]
+            if bad or (unknown or missing or report["unmeasured_nodes"]) and not self.disturbed(job):
+                problems.append(f"{label}: undisturbed, without records of {'nodes that Slurm does not know' if unknown else missing}, {report['unmeasured_nodes']} unmeasured, {bad} bad lines")
+            whole += not unknown and not missing and not report["unmeasured_nodes"]
         mean = joules / node_s if node_s else 0
         self.lines.append(f"reports: {len(self.looks.reports)} asked for, {with_records} with records ({whole} of every node, measured throughout), without: "
                           f"{reasons or 'none'}; {joules / 1000:.1f} kJ in {node_s:.0f} node-seconds, {mean:.0f} W a node on average")
