@@ -58,6 +58,7 @@ void wattle_check_config(struct wattle_check *check);     /* reads conf_path */
 void wattle_check_classes(struct wattle_check *check);    /* classes and partitions against Slurm's */
 void wattle_check_slurm(struct wattle_check *check);      /* slurm.conf */
 void wattle_check_budget(struct wattle_check *check);     /* licence, gres, TRES */
+void wattle_check_licence(struct wattle_check *check);    /* of it, the licence */
 void wattle_check_plugins(struct wattle_check *check);
 void wattle_check_folders(struct wattle_check *check);
 void wattle_check_hardware(struct wattle_check *check);

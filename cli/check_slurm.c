@@ -132,38 +132,6 @@ static bool gres_has(const char *list, const char *name)
 	return false;
 }
 
-static void compare_budget(struct wattle_check *check, unsigned long total_w)
-{
-	uint32_t budget_w = check->conf->budget_w;
-
-	if (budget_w == 0 || budget_w == total_w)
-		return;
-	wattle_found(check, WATTLE_LEVEL_WRONG, "budget", "budget_w = %u in %s, and licence %s counts %lu: %s", budget_w, check->conf_path,
-		     check->conf->licence, total_w, budget_w < total_w ? "jobs that could run are refused" : "jobs that never can run wait");
-	wattle_mend(check, "budget_w = %lu, or leave it out", total_w);
-}
-
-static void check_licence(struct wattle_check *check)
-{
-	const char *name = check->conf->licence;
-	char text[128], total[32];
-
-	for (const char *line = check->licences; line && *line; line = strchr(line, '\n'), line = line ? line + 1 : NULL) {
-		if (!wattle_scontrol_field(line, "LicenseName", text, sizeof(text)) || strcmp(text, name) != 0)
-			continue;
-		if (wattle_scontrol_field(line, "Total", total, sizeof(total)) && strtoul(total, NULL, 10) > 0) {
-			wattle_found(check, WATTLE_LEVEL_OK, "budget", "licence %s: %s W in all", name, total);
-			compare_budget(check, strtoul(total, NULL, 10));
-			return;
-		}
-		wattle_found(check, WATTLE_LEVEL_WRONG, "budget", "licence %s counts 0: no job that is charged can start", name);
-		wattle_mend(check, "Licenses=%s:WATTS in slurm.conf", name);
-		return;
-	}
-	wattle_found(check, WATTLE_LEVEL_WRONG, "budget", "Slurm has no licence \"%s\": every charged job is refused", name);
-	wattle_mend(check, "Licenses=%s:WATTS in slurm.conf, the watts of all nodes together; then `scontrol reconfigure`", name);
-}
-
 static void check_gres(struct wattle_check *check)
 {
 	const char *name = check->conf->gres;
@@ -199,7 +167,7 @@ void wattle_check_budget(struct wattle_check *check)
 	if (!check->conf || !check->slurm_alive)
 		return;
 	if ((check->conf->charge & WATTLE_CHARGE_LICENCE) && check->licences)
-		check_licence(check);
+		wattle_check_licence(check);
 	if (check->conf->charge & WATTLE_CHARGE_GRES)
 		check_gres(check);
 }

@@ -2,12 +2,14 @@
 """What breaks meanwhile, and is mended again, one after the other. slurmctld is restarted in the first half alone: its memory is watched in
 the other."""
 import random
+import re
 import time
 
-from lab import NODES, lab, on
+from lab import NODES, lab, on, watts_of
 
 POWER = ("write * constraint_*_power_limit_uw EACCES", "write intel-rapl:0 constraint_0_power_limit_uw ignored", "* * * lock",
          "write * * slow 150", "read * energy_uj EIO", "write * constraint_1_power_limit_uw EIO count=2")
+CTL_LOG = "/var/log/slurm/slurmctld.log"
 AGENT = "pgrep -x wattle-agent >/dev/null || setsid -f wattle-agent >>/var/log/slurm/wattle-agent.log 2>&1 </dev/null"
 
 
@@ -17,6 +19,7 @@ class Faults:
         self.last = dict.fromkeys(NODES, 0.0)  # when a node was whole again after its last fault; infinite during one
         self.ctl_last = 0.0
         self.history = []  # (node or ctl, from, to)
+        self.twice_w = 0  # up to Slurm 25.05, jobs that slurmctld finds completing when it starts give their licences back twice
         self.ended = []  # (when, why) to look after jobs that Slurm would notice as lost in some minutes
 
     def run(self):
@@ -66,7 +69,13 @@ class Faults:
 
     def fault_ctl(self, _node):
         self.ctl_last = float("inf")
+        charges = dict(line.partition(" ")[::2] for line in on("ctl", "squeue -h -r -t all -o '%A %W'").out.splitlines())
+        begin = on("ctl", f"wc -c <{CTL_LOG}").out or "0"
         self.must(lab("restart", "ctl", timeout=300), "restart slurmctld")
+        said = on("ctl", f"tail -c +$1 {CTL_LOG} | sed -n 's/.*_comp_job: JobId=\\(.*\\) in completing state.*/\\1/p'", begin).out.split()
+        completing = [re.search(r"(\d+)\)?$", job).group(1) for job in said]  # 17, or 16_1(17)
+        self.twice_w = sum(watts_of(charges.get(job, "")) for job in completing)
+        self.notes.say(f"jobs in completing state at the restart: {' '.join(completing) or 'none'}, {self.twice_w} W")
         self.ctl_last = time.time()
 
     def fault_power(self, node):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The lab that is soaked: commands on its hosts, and what is written down of them."""
 import os
+import re
 import subprocess
 import threading
 import time
@@ -34,6 +35,10 @@ def on(host, script, *args, **how):
 
 def as_user(user, *words, **how):
     return lab("run", "--user", user, "--", *words, **how)
+
+
+def watts_of(licences):
+    return sum(int(n) for n in re.findall(r"\bpower:(\d+)", licences))
 
 
 class Notes:
