@@ -19,7 +19,7 @@ class Faults:
         self.last = dict.fromkeys(NODES, 0.0)  # when a node was whole again after its last fault; infinite during one
         self.ctl_last = 0.0
         self.history = []  # (node or ctl, from, to)
-        self.twice_w = 0  # up to Slurm 25.05, jobs that slurmctld finds completing when it starts give their licences back twice
+        self.twice = [(0.0, 0)]  # (when, watts): up to Slurm 25.05, jobs that slurmctld finds completing when it starts give their licences back twice
         self.ended = []  # (when, why) to look after jobs that Slurm would notice as lost in some minutes
 
     def run(self):
@@ -74,9 +74,18 @@ class Faults:
         self.must(lab("restart", "ctl", timeout=300), "restart slurmctld")
         said = on("ctl", f"tail -c +$1 {CTL_LOG} | sed -n 's/.*_comp_job: JobId=\\(.*\\) in completing state.*/\\1/p'", begin).out.split()
         completing = [re.search(r"(\d+)\)?$", job).group(1) for job in said]  # 17, or 16_1(17)
-        self.twice_w = sum(watts_of(charges.get(job, "")) for job in completing)
-        self.notes.say(f"jobs in completing state at the restart: {' '.join(completing) or 'none'}, {self.twice_w} W")
+        twice_w = sum(watts_of(charges.get(job, "")) for job in completing)
+        self.twice.append((time.time(), twice_w))
+        self.notes.say(f"jobs in completing state at the restart: {' '.join(completing) or 'none'}, {twice_w} W")
         self.ctl_last = time.time()
+
+    def low_w(self):
+        """By so much the licence may count too little: since the last restart."""
+        return self.twice[-1][1]
+
+    def over_w(self):
+        """So much more may therefore have started, and runs still; no job takes five minutes."""
+        return sum(watts for when, watts in self.twice if time.time() - when < 300)
 
     def fault_power(self, node):
         spec = self.random.choice(POWER)

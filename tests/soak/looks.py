@@ -54,7 +54,7 @@ class Looks:
             if not looks:
                 continue
             for total, used, reserved in looks:
-                if used + reserved > total:
+                if used + reserved > total + self.faults.over_w():
                     self.notes.found("licences", f"over the budget: {used} used + {reserved} reserved of {total} W")
             rows = [row.split() for row in re.findall("^job (.*)$", text, re.M)]
             qos = re.search(r"license/power=600\((\d+)\)", text)
@@ -65,7 +65,7 @@ class Looks:
             least, most = (sum_of(rows, states) for states in (CHARGED, (*CHARGED, "COMPLETING")))
             low_least, low_most = (sum_of(rows, states, "lowpower") for states in (CHARGED, (*CHARGED, "COMPLETING")))
             used_w = looks[0][1]
-            if least - self.faults.twice_w <= used_w == looks[-1][1] <= most and low_least <= qos_w <= low_most:
+            if least - self.faults.low_w() <= used_w == looks[-1][1] <= most and low_least <= qos_w <= low_most:
                 self.notes.count("looks at charges")
                 self.notes.count("looks at charges that a restart of slurmctld with jobs completing had made low", used_w < least)
                 self.notes.count("looks at charges that were exact", least == most)
