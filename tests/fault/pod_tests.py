@@ -6,6 +6,7 @@ The class: base_w 60, so 200 W of a node are 70 W for each of two packages."""
 import glob
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -104,6 +105,11 @@ class Pod:
             self.tell(phase="Running", startTime="now",
                       containerStatuses=[{"containerID": f"containerd://{self.ids['main']}", "state": {"running": {}}}])
         return self
+
+    def seen(self):
+        """Until the agent has found its processes: its lease, which a pod has from its binding on, names one."""
+        pids = [str(child.pid) for procs in self.procs.values() for child in procs]
+        assert until(lambda: any(pid in re.findall(r"\d+", json.dumps(book()["pods"])) for pid in pids)), book()
 
     def kill(self, container="main"):
         for child in self.procs.pop(container, []):
@@ -763,6 +769,7 @@ def report_dir_hangs(node):
     os.mkfifo("/run/spool/mpijob")  # refused at once: the folder is no folder
     worker = Pod(node, 200, labels=labels("worker", 0)).run()
     at(200)
+    worker.seen()
     worker.kill()
     at(0, 1)
     worker.tell(phase="Succeeded")
