@@ -14,7 +14,7 @@ piece() {
     for slurm in ${WATTLE_RUN_SLURM:-native trixie}; do
         claims=$(mktemp -d "$RUN_OWN/claims-XXXXXX")
         for lab in "${labs[@]}"; do
-            CLUSTER_TURN=others CLUSTER_CLAIMS=$claims CLUSTER_IS="Slurm $slurm, lab $lab" lane "$slurm-$lab" on_cluster system "$slurm"
+            CLUSTER_TURN=others CLUSTER_CLAIMS=$claims CLUSTER_IS="Slurm $slurm, lab $lab" lane "$slurm$lab" on_cluster system "$slurm"
         done
     done
     lanes_end
