@@ -30,7 +30,7 @@ bench_resize() {
     lab "$lab" run --user alice -- sh -c 'cat >stencil.c && mpicc -O2 -o stencil stencil.c -lwattle_mpi' <"$BENCH_CHECKOUT/tests/apps/stencil.c"
     (IFS=, && echo "{\"slot_s\":8,\"slots\":[${slots[*]}]}") | lab "$lab" run --user alice -- sh -c 'cat >plan'
     lab "$lab" run --user alice -- sbatch -N1-2 --power=200 -t60 --deadline=now+1day --open-mode=append -o out \
-        --wrap 'wattlerun --plan plan --min-pause 2s ./stencil 200 100000000 ck' >/dev/null 2>&1 </dev/null
+        --wrap 'wattlerun --plan plan --min-pause 2s ./stencil 200 10000000 ck' >/dev/null 2>&1 </dev/null
     for ((i = 0; i < seconds; i++)); do
         [[ $(lab "$lab" run --user alice -- grep -sc 'first iteration' out </dev/null) -lt ${#slots[@]} ]] || break
         sleep 1
