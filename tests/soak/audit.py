@@ -10,8 +10,9 @@ from lab import NODES, lab, on
 from looks import book_of
 
 MAX_W = 400      # what a node of the lab may draw (tests/lab.d/etc/wattle.conf), base watts included
-# slurmctld's memory at the end, against after its warm-up: malloc's pools fill for some minutes, so a short look can't be as strict.
-LONG_S, WARM_LONG_S, BOUND_LONG = 900, 300, 1.05
+# slurmctld's memory at the end, against after its warm-up: it remembers ended jobs for MinJobAge, ten minutes in the lab. Malloc's pools fill for some
+# minutes, so a short look can't be as strict.
+LONG_S, WARM_LONG_S, BOUND_LONG = 1200, 660, 1.05
 WARM_S, BOUND = 60, 1.2
 LEFT = "wattlerun|slurmstepd|stencil|srun|wattle|wattle-resize|wattle-barrier"
 # Why a job may have no records, in wattle report's words.
