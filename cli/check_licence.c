@@ -57,24 +57,23 @@ static unsigned long licence_held(const char *name)
 
 /* Before 25.11 a job that slurmctld finds COMPLETING when it starts gives back licences that it was not counted with, and so others than its own
  * (SchedMD's ticket 22215). Jobs begin and end between looks: one that is right is enough. */
-static void check_licence_count(struct wattle_check *check)
+static void check_licence_count(struct wattle_check *check, unsigned long used_w)
 {
 	const char *name = check->conf->licence;
-	unsigned long total_w, before_w = 0, after_w = 0, held_w = 0;
+	unsigned long total_w, now_w, held_w = 0;
 
 	for (int look = 0, low = 0; low < 2; look++) {
-		cleanup_free char *before = NULL, *after = NULL;
+		cleanup_free char *licences = NULL;
 
-		if (look == 5 || wattle_scontrol_ask("show", "licenses", NULL, &before, NULL) < 0 || !licence_used(before, name, &total_w, &before_w))
-			return;
 		held_w = licence_held(name);
-		if (held_w <= before_w || wattle_scontrol_ask("show", "licenses", NULL, &after, NULL) < 0 ||
-		    !licence_used(after, name, &total_w, &after_w) || held_w <= after_w)
+		if (look == 5 || held_w <= used_w || wattle_scontrol_ask("show", "licenses", NULL, &licences, NULL) < 0 ||
+		    !licence_used(licences, name, &total_w, &now_w) || held_w <= now_w)
 			return;
-		low += before_w == after_w;
+		low += used_w == now_w;
+		used_w = now_w;
 	}
 	wattle_found(check, WATTLE_LEVEL_WRONG, "budget", "licence %s counts %lu W in use, and the jobs that run hold %lu W: slurmctld has lost count, "
-		     "more runs than the budget allows", name, after_w, held_w);
+		     "more runs than the budget allows", name, used_w, held_w);
 	wattle_mend(check, "restart slurmctld while `squeue -t CG` shows no job: it counts anew. Up to Slurm 25.05 a restart with a job in CG costs "
 		    "its licences");
 }
@@ -88,7 +87,7 @@ void wattle_check_licence(struct wattle_check *check)
 		if (total_w > 0) {
 			wattle_found(check, WATTLE_LEVEL_OK, "budget", "licence %s: %lu W in all", name, total_w);
 			compare_budget(check, total_w);
-			check_licence_count(check);
+			check_licence_count(check, used_w);
 			return;
 		}
 		wattle_found(check, WATTLE_LEVEL_WRONG, "budget", "licence %s counts 0: no job that is charged can start", name);

@@ -140,7 +140,6 @@ DIES
 
 # --- afterwards --------------------------------------------------------------------------------------------------------------
 
-power_used() { lab on ctl -- scontrol show lic power | sed -n 's/.* Used=\([0-9]*\) .*/\1/p'; }
 book_empty() { [[ $(lab on "$1" -- wattle lease list --json | python3 -c 'import json,sys; print(len(json.load(sys.stdin)["jobs"]))') == 0 ]]; }
 clean_of() { ! lab on "$1" -- pgrep -x 'stencil|wattlerun|wattle-rank|srun|slurmstepd'; }
 

@@ -3,7 +3,6 @@
 # Jobs of wattlerun under forecasts whose slots are seconds.
 
 job_state() { lab on ctl -- scontrol show job -o "$1" | grep -o 'JobState=[A-Z]*' | cut -d= -f2; }
-power_used() { lab on ctl -- scontrol show lic power | sed -n 's/.* Used=\([0-9]*\) .*/\1/p'; }
 end_of() { date -d "$(lab on ctl -- scontrol show job -o "$1" | grep -o ' EndTime=[^ ]*' | cut -d= -f2)" +%s; }
 out_has() { as alice grep -q -e "$2" "mall/$1"; }
 

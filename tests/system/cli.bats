@@ -432,7 +432,6 @@ conf() { echo "rm -f /tmp/w.conf; cp /etc/wattle/wattle.conf /tmp/w.conf; $1; mo
     as alice scancel "$runs"
     until_true 60 job_gone "$runs"
 }
-power_used() { lab on ctl -- scontrol show lic power | sed -n 's/.* Used=\([0-9]*\) .*/\1/p'; }
 power_is() { [[ $(power_used) == "$1" ]]; }
 
 # The real thing: slurm.conf changed and slurmctld restarted.

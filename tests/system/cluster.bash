@@ -31,6 +31,8 @@ job_gone() {
     if job=$(lab on ctl -- squeue -h -j "$1" 2>&1); then [[ -z $job ]]; else [[ $job == *'Invalid job id'* ]]; fi
 }
 job_is() { [[ $(lab on ctl -- squeue -h -j "$1" -o %T) == "$2" ]]; }
+# Watts of the licence that slurmctld counts as in use.
+power_used() { lab on ctl -- scontrol show lic power | sed -n 's/.* Used=\([0-9]*\) .*/\1/p'; }
 node_is() { [[ $(lab on ctl -- sinfo -h -n "$1" -o %T) == "$2" ]]; }
 
 # raw_submit_built FOLDER: raw_submit.c is there, of bob's, built for this Slurm.
