@@ -134,7 +134,8 @@ sys.exit(not rows or any(r[head.index("HELD"):].split()[0] not in ("yes", "no") 
     is_true 'len(j["jobs"]) == 1 and j["jobs"][0]["job"] == "'"$id"'_2"'
     run -0 as alice wattle report "$id"
     [[ $output == *"all of $id:"* ]]
-    id=$(submit -N1 --power=200 : -N1 --power=250 --wrap 'srun --het-group=0,1 ./burn 1')
+    # without PMIx: srun of Slurm 22.05 has one thread of it for all components, joins it once for each, and then may never end
+    id=$(submit -N1 --power=200 : -N1 --power=250 --wrap 'srun --mpi=none --het-group=0,1 ./burn 1')
     finish "$id"
     report "$id+1"
     is_true 'j["jobs"][0]["job"] == "'"$id"'+1" and j["grant_w"] == 250'
