@@ -80,6 +80,10 @@ static int decide_start(struct wattle_sources *sources, const struct wattle_site
 	verdict->nodes_min = decision->nodes_min;
 	verdict->nodes_max = decision->nodes_max;
 	verdict->carbon = (struct wattle_carbon_decision){ .mode = WATTLE_CARBON_OFF };
+	/* a bound with nothing to wait for: a word was forgotten. With "off" it was not: that takes back what the script asked for */
+	if (request->carbon == WATTLE_CARBON_UNSAID && request->carbon_within_s)
+		return wattle_err_set(err, EINVAL,
+				      "carbon-within bounds how long a job waits for clean power: say carbon=start or carbon=scale with it");
 	if (request->carbon != WATTLE_CARBON_START && request->carbon != WATTLE_CARBON_SCALE)
 		return 0;
 

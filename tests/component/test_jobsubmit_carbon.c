@@ -140,6 +140,21 @@ static void test_off(void)
 		CHECK_INT(grant.carbon, WATTLE_CARBON_UNSAID);
 		end(&s);
 	}
+
+	begin(&s, NULL); /* a bound of nothing: a word was forgotten */
+	stub_add_spank(&s.desc, "_SLURM_SPANK_OPTION_wattle_carbon_within=12h");
+	submit(&s);
+	CHECK_INT(s.rc, ESLURM_INVALID_TRES);
+	CHECK_HOLDS(s.message, "carbon-within bounds how long a job waits for clean power: say carbon=start or carbon=scale with it");
+	CU_ASSERT_PTR_NULL(s.desc.licenses);
+	end(&s);
+
+	begin(&s, "off"); /* takes back what the script asked for */
+	stub_add_spank(&s.desc, "_SLURM_SPANK_OPTION_wattle_carbon_within=12h");
+	submit(&s);
+	CHECK_INT(s.rc, 0);
+	CHECK_INT(s.desc.begin_time, 0);
+	end(&s);
 }
 
 static void test_bounds(void)
