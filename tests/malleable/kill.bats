@@ -139,7 +139,8 @@ teardown() {
     until_true 30 is completes COMPLETING
     until_true 30 said pauses 'pauses until'
     lab restart ctl
-    is pauses PENDING
+    # it said so before it had itself requeued
+    until_true 30 is pauses PENDING
     until_true 60 at_gate runs 2
     plan due 5 1 - 1 1
     job due -N1 -w n4 -- --grace 5s
